@@ -1,0 +1,1 @@
+"""The card side: bytes in, typed facts out. Knows no network, database or screen."""

@@ -1,0 +1,1 @@
+"""One file a reader, each behind the `Reader` protocol."""

@@ -1,0 +1,1 @@
+"""The social security card itself: its files, values, authentication and PIN."""

@@ -1,0 +1,1 @@
+"""The back office side: the contract (schemas, messages) and the client."""

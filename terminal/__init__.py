@@ -1,0 +1,1 @@
+"""The terminal: decisions, flows, storage and faces."""

@@ -1,0 +1,1 @@
+"""The commands of `ssct`, one module each, imported only when called."""

@@ -1,0 +1,1 @@
+"""The store: tables, migrations, journal and blacklist index."""
