@@ -1,0 +1,56 @@
+# `make demo` runs the main job, `make test` passes every test; both set up what they need.
+SHELL := /bin/bash
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: core dev
+core:
+	@scripts/setup core
+dev:
+	@scripts/setup dev
+
+.PHONY: demo
+demo: core ## the story of a card, from insertion to replacement; no daemon, no root
+	@$(BIN)/ssct demo $(DEMO)
+
+.PHONY: test
+test: dev lint ## lint, types, contracts and every test
+	$(BIN)/pytest -n 2 --dist loadgroup $(TEST)
+
+.PHONY: lint
+lint: dev ## ruff, mypy strict, import contracts, generated docs
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-timing
+	$(BIN)/python scripts/regulation.py --check
+
+.PHONY: format
+format: dev ## format the code
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+.PHONY: bench
+bench: dev ## commands, bytes and times, as tables
+	$(BIN)/python -m benchmarks
+
+.PHONY: fuzz
+fuzz: dev ## the long fuzzing runs, bounded to a few minutes
+	SSCT_FUZZ=long $(BIN)/pytest -n 2 tests/fuzz
+
+.PHONY: docs
+docs: dev ## generate docs/regulation.md from the marks of the tests
+	$(BIN)/python scripts/regulation.py
+
+.PHONY: lock
+lock: ## pin all dependencies anew (needs uv)
+	@scripts/lock
+
+.PHONY: clean
+clean: ## remove everything that was made here
+	rm -rf .venv .local build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
