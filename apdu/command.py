@@ -59,6 +59,11 @@ class Command:
             or (self.le is not None and self.le > SHORT_LE_MAX)
         )
 
+    def __repr__(self) -> str:
+        # Never the data: they may be a PIN or the holder's.
+        header = f"{self.cla:02X}{self.ins:02X}{self.p1:02X}{self.p2:02X}"
+        return f"Command({header}, {len(self.data)} bytes of data, le={self.le})"
+
     def __bytes__(self) -> bytes:
         header = bytes((self.cla, self.ins, self.p1, self.p2))
         if self.is_extended:
@@ -122,6 +127,9 @@ class Response:
     def ok(self) -> bool:
         """Whether the status word is 9000."""
         return is_ok(self.sw)
+
+    def __repr__(self) -> str:
+        return f"Response({len(self.data)} bytes of data, sw={self.sw:04X})"  # never the data
 
     def __bytes__(self) -> bytes:
         return self.data + self.sw.to_bytes(2, "big")

@@ -1,0 +1,185 @@
+"""The security module: who proves the card genuine, and the terminal entitled.
+
+`SecureAccessModule` is what the card side asks of a PSAM card, of an HSM behind the network, or
+of keys held in software. `SoftwareSam` is the last of these, for development and for the tests.
+
+Randomness belongs to the module. The values of an internal authentication must be the terminal's
+own and unpredictable, or a copied card could repeat answers it has heard; a PSAM brings its own
+generator, a `SoftwareSam` is given one. External authentication is the reverse: there the card
+chooses the challenge.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Protocol
+
+from apdu.crypto import Algorithm, auth_data, card_key, session_key
+from apdu.ssc.keys import KeyName
+from apdu.status import AlgorithmNotSupported, KeyNotAvailable, MalformedData
+
+__all__ = [
+    "DEVELOPMENT_KEYS",
+    "NO_TERMINAL_NUMBER",
+    "CardIdentity",
+    "KeyName",
+    "SecureAccessModule",
+    "SoftwareSam",
+    "development_key",
+]
+
+NO_TERMINAL_NUMBER = "0" * 12
+DEVELOPMENT_TERMINAL_NUMBER = "990100000001"
+
+
+@dataclass(frozen=True, slots=True)
+class CardIdentity:
+    """What a module needs to derive a card's own keys: 16 bytes card id, 13 historical bytes.
+
+    Raises `MalformedData` when the lengths are wrong or the region is not six decimal digits.
+    """
+
+    algorithm: Algorithm
+    card_id: bytes = field(repr=False)
+    historical: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if len(self.card_id) != 16 or len(self.historical) != 13:
+            raise MalformedData("a card id has 16 bytes, a card 13 historical bytes")
+        if not self.region.isdecimal():
+            raise MalformedData("the card id does not start with a region code")
+
+    @property
+    def region(self) -> str:
+        """The region code: the six digits that the card id starts with (facts 3.3)."""
+        return self.card_id[:3].hex()
+
+
+class SecureAccessModule(Protocol):
+    """The keys' side of authentication.
+
+    Every method that computes raises `AlgorithmNotSupported`, `KeyNotAvailable` or another
+    `SecurityModuleError`. `version` is the key version byte, None for the card's default.
+    """
+
+    @property
+    def terminal_number(self) -> str:
+        """The terminal number, 12 digits; twelve zeros without a PSAM (facts 6.2)."""
+        ...
+
+    def supports(self, algorithm: Algorithm) -> bool:
+        """Whether the module can compute with this algorithm."""
+        ...
+
+    def challenge(self, length: int) -> bytes:
+        """Unpredictable bytes for the terminal's part of an authentication."""
+        ...
+
+    def card_authentication(
+        self, card: CardIdentity, factor: bytes, original: bytes, version: int | None = None
+    ) -> bytes:
+        """The 8 bytes that a genuine card answers to INTERNAL AUTHENTICATE (facts 4.4)."""
+        ...
+
+    def terminal_authentication(
+        self,
+        card: CardIdentity,
+        key: KeyName,
+        challenge: bytes,
+        original: bytes,
+        version: int | None = None,
+    ) -> bytes:
+        """The 16 bytes for EXTERNAL AUTHENTICATE: cryptogram, original data (facts 4.4).
+
+        `challenge` is the card's last GET CHALLENGE, 8 bytes.
+        """
+        ...
+
+
+def _invented(name: KeyName) -> bytes:
+    return hashlib.sha256(f"ssct development key {name.name}".encode()).digest()[:16]
+
+
+DEVELOPMENT_KEYS: Mapping[KeyName, bytes] = MappingProxyType(
+    {name: _invented(name) for name in KeyName}
+)
+"""The root keys of simulated cards: public, and made from nothing but the key's name.
+
+16 bytes each; `development_key` cuts the message keys to what a DES card takes.
+"""
+
+
+def development_key(name: KeyName, algorithm: Algorithm) -> bytes:
+    """The root key `name` of simulated cards, as long as `algorithm` wants it."""
+    return DEVELOPMENT_KEYS[name][: name.length(algorithm)]
+
+
+class SoftwareSam:
+    """A security module that holds root keys in memory. Not for production.
+
+    `keys` maps key names to root keys (16 bytes; message keys are cut for DES cards). `random`
+    returns the given number of unpredictable bytes. It holds one version of every key, and
+    answers for version 1 only.
+    """
+
+    def __init__(
+        self,
+        keys: Mapping[KeyName, bytes],
+        random: Callable[[int], bytes],
+        *,
+        terminal_number: str = NO_TERMINAL_NUMBER,
+        algorithms: frozenset[Algorithm] = frozenset({Algorithm.DES, Algorithm.SM4}),
+    ) -> None:
+        self.terminal_number = terminal_number
+        self._keys = dict(keys)
+        self._random = random
+        self._algorithms = algorithms
+
+    @classmethod
+    def development(
+        cls,
+        random: Callable[[int], bytes],
+        *,
+        terminal_number: str = DEVELOPMENT_TERMINAL_NUMBER,
+    ) -> SoftwareSam:
+        """The module for simulated cards: it holds the published `DEVELOPMENT_KEYS`."""
+        return cls(DEVELOPMENT_KEYS, random, terminal_number=terminal_number)
+
+    def supports(self, algorithm: Algorithm) -> bool:
+        """Whether the module was made for this algorithm (never SSF33, which is not public)."""
+        return algorithm in self._algorithms and algorithm is not Algorithm.SSF33
+
+    def challenge(self, length: int) -> bytes:
+        """`length` bytes of the randomness that was handed in."""
+        return self._random(length)
+
+    def card_authentication(
+        self, card: CardIdentity, factor: bytes, original: bytes, version: int | None = None
+    ) -> bytes:
+        """See `SecureAccessModule`."""
+        key = self._card_key(card, KeyName.IRK, version)
+        return auth_data(card.algorithm, session_key(card.algorithm, key, factor), original)
+
+    def terminal_authentication(
+        self,
+        card: CardIdentity,
+        key: KeyName,
+        challenge: bytes,
+        original: bytes,
+        version: int | None = None,
+    ) -> bytes:
+        """See `SecureAccessModule`."""
+        session = session_key(card.algorithm, self._card_key(card, key, version), challenge)
+        return auth_data(card.algorithm, session, original) + original
+
+    def _card_key(self, card: CardIdentity, name: KeyName, version: int | None) -> bytes:
+        if not self.supports(card.algorithm):
+            raise AlgorithmNotSupported(f"no {card.algorithm.name} in this security module")
+        root = self._keys.get(name)
+        if root is None or version not in (None, 1):
+            raise KeyNotAvailable(f"no {name.name} version {version or 1} in this security module")
+        root = root[: name.length(card.algorithm)]
+        return card_key(card.algorithm, root, card.region, card.historical)

@@ -1,0 +1,1 @@
+"""The tables of the file map, one module a group of directories."""
