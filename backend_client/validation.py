@@ -1,0 +1,86 @@
+"""The JSON Schemas of `schemas/`, and checking values against them.
+
+Schemas are JSON Schema 2020-12 and refer to each other by name (`urn:ssct:schema:<name>:1`).
+jsonschema is imported at the first check, because a command line that sends nothing must start
+fast. It carries no type stubs, hence the ignores.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError  # type: ignore[import-untyped]
+    from jsonschema.protocols import Validator  # type: ignore[import-untyped]
+
+URN = "urn:ssct:schema:"
+
+
+class Violation(Exception):
+    """A value breaks `rule` at `pointer` (RFC 6901). The value itself is not kept."""
+
+    def __init__(self, pointer: str, rule: str) -> None:
+        super().__init__(f"{pointer or '/'} breaks the rule '{rule}'")
+        self.pointer = pointer
+        self.rule = rule
+
+
+def check(schema: str, value: object) -> None:
+    """Raise `Violation` for the first rule of the schema that `value` breaks."""
+    error = next(iter(_validator(schema).iter_errors(value)), None)
+    if error is not None:
+        error = _innermost(error)
+        raise Violation(_pointer(error), str(error.validator))
+
+
+@cache
+def load_schemas() -> dict[str, dict[str, Any]]:
+    """All schemas by their `$id`."""
+    folder = resources.files(__package__) / "schemas"
+    texts = (file.read_text("utf-8") for file in folder.iterdir() if file.name.endswith(".json"))
+    return {schema["$id"]: schema for schema in map(json.loads, texts)}
+
+
+@cache
+def _validator(schema: str) -> Validator:
+    from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+    from jsonschema.validators import extend  # type: ignore[import-untyped]
+    from referencing import Registry
+    from referencing.jsonschema import DRAFT202012
+
+    registry: Registry[Any] = Registry().with_resources(
+        (name, DRAFT202012.create_resource(contents)) for name, contents in load_schemas().items()
+    )
+    strict = extend(Draft202012Validator, {"pattern": _pattern})
+    validator: Validator = strict({"$ref": URN + schema}, registry=registry)
+    return validator
+
+
+def _pattern(_validator: object, pattern: str, value: object, _schema: object) -> Iterator[Any]:
+    """`pattern` as ECMA-262 has it: `$` is the end, not also before a last line feed."""
+    from jsonschema.exceptions import ValidationError
+
+    if isinstance(value, str) and not _compiled(pattern).search(value):
+        yield ValidationError("does not match the pattern")
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern[:-1] + r"\Z" if pattern.endswith("$") else pattern)
+
+
+def _innermost(error: ValidationError) -> ValidationError:
+    """Of a failed anyOf, the alternative that came furthest."""
+    while error.context:
+        error = max(error.context, key=lambda each: len(each.absolute_path))
+    return error
+
+
+def _pointer(error: ValidationError) -> str:
+    steps = (str(step).replace("~", "~0").replace("/", "~1") for step in error.absolute_path)
+    return "".join(f"/{step}" for step in steps)

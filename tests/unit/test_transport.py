@@ -1,0 +1,216 @@
+"""HTTP: every way an exchange can fail is one of our errors, and the right one for money."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable, Iterator
+from itertools import count
+
+import httpx2
+import pytest
+
+from backend_client import errors
+from backend_client.transport import HttpTransport, Reply, Request, Timeouts
+
+Handler = Callable[[httpx2.Request], httpx2.Response]
+
+
+def over(handler: Handler, **options: object) -> HttpTransport:
+    """A transport whose network is `handler`."""
+    defaults: dict[str, object] = {"monotonic": lambda: 0.0, **options}
+    return HttpTransport(
+        "https://backoffice.example/base/",
+        handler=httpx2.MockTransport(handler),
+        **defaults,  # type: ignore[arg-type]  # options by name
+    )
+
+
+def pieces(*chunks: bytes, failure: Exception | None = None) -> Iterator[bytes]:
+    yield from chunks
+    if failure is not None:
+        raise failure
+
+
+def test_request_and_reply_are_carried_as_they_are() -> None:
+    seen: list[httpx2.Request] = []
+
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        seen.append(request)
+        return httpx2.Response(409, content=pieces(b"no"), headers={"Retry-After": "3"})
+
+    reply = over(handler).send(Request("POST", "/v1/x?since=1", b"{}", {"idempotency-key": "k"}))
+    assert (reply.status, reply.body, reply.headers["retry-after"]) == (409, b"no", "3")
+    (request,) = seen
+    assert str(request.url) == "https://backoffice.example/base/v1/x?since=1"
+    assert (request.method, request.content) == ("POST", b"{}")
+    assert request.headers["idempotency-key"] == "k"
+    assert request.headers["accept-encoding"] == "identity"
+
+
+NEVER_SENT = {
+    httpx2.ConnectError,
+    httpx2.ConnectTimeout,
+    httpx2.PoolTimeout,
+    httpx2.UnsupportedProtocol,
+}
+
+
+def descendants(cls: type[httpx2.RequestError]) -> set[type[httpx2.RequestError]]:
+    return {cls}.union(*(descendants(child) for child in cls.__subclasses__()))
+
+
+@pytest.mark.parametrize(
+    "failure", sorted(descendants(httpx2.RequestError), key=lambda failure: str(failure))
+)
+def test_only_a_connection_that_never_was_proves_that_nothing_left(
+    failure: type[httpx2.RequestError],
+) -> None:
+    def handler(_request: httpx2.Request) -> httpx2.Response:
+        raise failure("a message with 990100199001011234")
+
+    expected = errors.Unreachable if failure in NEVER_SENT else errors.NoReply
+    with pytest.raises(errors.BackendError) as caught:
+        over(handler).send(Request("POST", "/v1/x"))
+    assert type(caught.value) is expected
+    assert "990100" not in str(caught.value)
+
+
+@pytest.mark.parametrize("failure", [ConnectionResetError(), TimeoutError(), OSError("x")])
+def test_errors_of_the_system_leave_the_outcome_unknown(failure: OSError) -> None:
+    def handler(_request: httpx2.Request) -> httpx2.Response:
+        raise failure
+
+    with pytest.raises(errors.NoReply):
+        over(handler).send(Request("POST", "/v1/x"))
+
+
+def test_a_reply_torn_in_the_middle_leaves_the_outcome_unknown() -> None:
+    def handler(_request: httpx2.Request) -> httpx2.Response:
+        torn = pieces(b"{", failure=httpx2.ReadError("reset"))
+        return httpx2.Response(200, content=torn)
+
+    with pytest.raises(errors.NoReply):
+        over(handler).send(Request("POST", "/v1/x"))
+
+
+def test_a_path_that_is_no_url_was_never_sent() -> None:
+    with pytest.raises(errors.Unreachable):
+        over(lambda _request: httpx2.Response(200)).send(Request("GET", "/\x00"))
+
+
+def test_an_endless_reply_is_cut_at_the_bound() -> None:
+    drawn = count()
+
+    def endless() -> Iterator[bytes]:
+        while True:
+            next(drawn)
+            yield bytes(1000)
+
+    transport = over(lambda _request: httpx2.Response(200, content=endless()), max_body=10_000)
+    with pytest.raises(errors.BadMessage) as caught:
+        transport.send(Request("GET", "/v1/blacklist?since=0"))
+    assert caught.value.rule == "size"
+    assert next(drawn) <= 11
+
+
+def test_a_reply_of_exactly_the_bound_is_taken() -> None:
+    transport = over(
+        lambda _request: httpx2.Response(200, content=pieces(bytes(100))), max_body=100
+    )
+    assert len(transport.send(Request("GET", "/")).body) == 100
+
+
+def test_a_reply_that_drips_for_too_long_is_given_up() -> None:
+    clock = count(0, 10)
+    drip = httpx2.Response(200, content=pieces(*[b"x"] * 100))
+    transport = over(
+        lambda _request: drip, monotonic=lambda: float(next(clock)), timeouts=Timeouts(total=60)
+    )
+    with pytest.raises(errors.NoReply):
+        transport.send(Request("POST", "/v1/x"))
+
+
+def test_a_compressed_reply_is_refused_unopened() -> None:
+    def handler(_request: httpx2.Request) -> httpx2.Response:
+        packed = gzip.compress(bytes(100_000))
+        return httpx2.Response(200, content=pieces(packed), headers={"content-encoding": "gzip"})
+
+    with pytest.raises(errors.BadMessage) as caught:
+        over(handler).send(Request("GET", "/"))
+    assert caught.value.rule == "content-encoding"
+
+
+def test_a_redirect_is_a_reply_and_is_not_followed() -> None:
+    seen: list[str] = []
+
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        seen.append(str(request.url))
+        return httpx2.Response(
+            307, content=pieces(), headers={"location": "https://elsewhere.example/"}
+        )
+
+    assert over(handler).send(Request("POST", "/v1/x")).status == 307
+    assert len(seen) == 1
+
+
+def test_no_cookie_is_kept() -> None:
+    cookies: list[str | None] = []
+
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        cookies.append(request.headers.get("cookie"))
+        return httpx2.Response(200, content=pieces(), headers={"set-cookie": "a=b; Path=/"})
+
+    transport = over(handler)
+    transport.send(Request("GET", "/"))
+    transport.send(Request("GET", "/"))
+    assert cookies == [None, None]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://backoffice.example",
+        "https://backoffice.example:8443/city/",
+        "http://127.0.0.1:8080",
+        "http://127.9.9.9",
+        "http://[::1]:8080",
+        "http://localhost:1",
+    ],
+)
+def test_https_anywhere_and_http_on_this_machine_are_addresses(url: str) -> None:
+    HttpTransport(url, monotonic=lambda: 0.0).close()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "backoffice.example",
+        "ftp://127.0.0.1",
+        "file:///etc/passwd",
+        "http://backoffice.example",
+        "http://10.0.0.1",
+        "http://0.0.0.0:8080",
+        "http://localhost.example",
+        "https://",
+        "https://:443",
+        "https://user:secret@backoffice.example",
+        "https://backoffice.example/?token=secret",
+        "https://backoffice.example/#secret",
+        "https://backoffice.example:0",
+        "https://backoffice.example:99999",
+        "https://[::1",
+    ],
+)
+def test_other_addresses_are_refused_and_not_shown(url: str) -> None:
+    with pytest.raises(errors.BadAddress) as caught:
+        HttpTransport(url, monotonic=lambda: 0.0)
+    assert "secret" not in str(caught.value)
+
+
+def test_reprs_show_no_body_and_no_header() -> None:
+    shown = repr(
+        (Request("POST", "/", b"body", {"a": "token"}), Reply(200, b"body", {"a": "token"}))
+    )
+    assert "body" not in shown
+    assert "token" not in shown
