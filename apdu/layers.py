@@ -95,8 +95,8 @@ class Logged(Layer):
         except CardError as error:
             _log.debug("%s, %d bytes: %s", header, len(command), error.code)
             raise
-        sw = describe(int.from_bytes(answer[-2:], "big"))
-        _log.debug("%s, %d bytes: %d bytes, %s", header, len(command), len(answer), sw)
+        ended = describe(int.from_bytes(answer[-2:], "big")) if len(answer) > 1 else "cut off"
+        _log.debug("%s, %d bytes: %d bytes, %s", header, len(command), len(answer), ended)
         return answer
 
 

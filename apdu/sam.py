@@ -12,23 +12,40 @@ chooses the challenge.
 from __future__ import annotations
 
 import hashlib
+import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Protocol
 
-from apdu.crypto import Algorithm, auth_data, card_key, session_key
+from apdu.command import Command
+from apdu.crypto import (
+    Algorithm,
+    auth_data,
+    card_key,
+    mac,
+    purchase_session_key,
+    secured_command,
+    session_key,
+)
+from apdu.purchase import PurchasePermit, PurchaseRequest
 from apdu.ssc.keys import KeyName
-from apdu.status import AlgorithmNotSupported, KeyNotAvailable, MalformedData
+from apdu.status import (
+    AlgorithmNotSupported,
+    KeyNotAvailable,
+    MalformedData,
+    PurchaseNotProved,
+)
 
 __all__ = [
     "DEVELOPMENT_KEYS",
     "NO_TERMINAL_NUMBER",
     "CardIdentity",
     "KeyName",
+    "MessageModule",
+    "PurchaseModule",
     "SecureAccessModule",
     "SoftwareSam",
-    "development_key",
 ]
 
 NO_TERMINAL_NUMBER = "0" * 12
@@ -99,6 +116,55 @@ class SecureAccessModule(Protocol):
         ...
 
 
+class MessageModule(SecureAccessModule, Protocol):
+    """A module that also protects commands to the card (facts 4.4)."""
+
+    def secured_command(
+        self,
+        card: CardIdentity,
+        key: KeyName,
+        challenge: bytes,
+        header: bytes,
+        data: bytes = b"",
+        *,
+        encipher: bool = False,
+    ) -> Command:
+        """The command CLA INS P1 P2 (`header`) with its MAC, its data enciphered on request.
+
+        `challenge` is the card's last GET CHALLENGE, 8 bytes; `key` one of the message keys.
+        """
+        ...
+
+    def message_mac(self, card: CardIdentity, key: KeyName, factor: bytes, data: bytes) -> bytes:
+        """The 4-byte MAC over `data` alone, with the session key that `factor` makes of `key`.
+
+        What loads of the medical account are proved with (facts 5.1).
+        """
+        ...
+
+
+class PurchaseModule(SecureAccessModule, Protocol):
+    """A module that also takes part in purchases from the medical account (facts 5.1)."""
+
+    def permit_purchase(self, card: CardIdentity, request: PurchaseRequest) -> PurchasePermit:
+        """MAC1 under the module's next transaction counter, which is used up by this."""
+        ...
+
+    def complete_purchase(self, mac2: bytes) -> None:
+        """Check the card's proof of the debit permitted last.
+
+        Raises `PurchaseNotProved` when MAC2 is wrong or nothing was permitted. Either way the
+        purchase is over for the module.
+        """
+        ...
+
+
+PURCHASE_KEYS: Mapping[int, KeyName] = MappingProxyType(
+    {1: KeyName.DPK, 2: KeyName.DPK2, 3: KeyName.DPK3}
+)
+"""The purchase keys by their version (facts 4.2)."""
+
+
 def _invented(name: KeyName) -> bytes:
     return hashlib.sha256(f"ssct development key {name.name}".encode()).digest()[:16]
 
@@ -108,13 +174,8 @@ DEVELOPMENT_KEYS: Mapping[KeyName, bytes] = MappingProxyType(
 )
 """The root keys of simulated cards: public, and made from nothing but the key's name.
 
-16 bytes each; `development_key` cuts the message keys to what a DES card takes.
+16 bytes each; a message key is cut to what a DES card takes (`KeyName.length`).
 """
-
-
-def development_key(name: KeyName, algorithm: Algorithm) -> bytes:
-    """The root key `name` of simulated cards, as long as `algorithm` wants it."""
-    return DEVELOPMENT_KEYS[name][: name.length(algorithm)]
 
 
 class SoftwareSam:
@@ -137,6 +198,8 @@ class SoftwareSam:
         self._keys = dict(keys)
         self._random = random
         self._algorithms = algorithms
+        self._purchases = 0
+        self._expected_mac2 = b""
 
     @classmethod
     def development(
@@ -174,6 +237,41 @@ class SoftwareSam:
         """See `SecureAccessModule`."""
         session = session_key(card.algorithm, self._card_key(card, key, version), challenge)
         return auth_data(card.algorithm, session, original) + original
+
+    def secured_command(
+        self,
+        card: CardIdentity,
+        key: KeyName,
+        challenge: bytes,
+        header: bytes,
+        data: bytes = b"",
+        *,
+        encipher: bool = False,
+    ) -> Command:
+        """See `MessageModule`."""
+        session = session_key(card.algorithm, self._card_key(card, key, None), challenge)
+        return secured_command(card.algorithm, session, header, data, encipher=encipher)
+
+    def message_mac(self, card: CardIdentity, key: KeyName, factor: bytes, data: bytes) -> bytes:
+        """See `MessageModule`."""
+        session = session_key(card.algorithm, self._card_key(card, key, None), factor)
+        return mac(card.algorithm, session, data)
+
+    def permit_purchase(self, card: CardIdentity, request: PurchaseRequest) -> PurchasePermit:
+        """See `PurchaseModule`. The counter starts at 1 with every new object."""
+        dpk = self._card_key(card, PURCHASE_KEYS[request.key_version], None)
+        self._purchases += 1
+        sequence = self._purchases.to_bytes(4, "big")
+        algorithm, purchase = card.algorithm, request.purchase
+        session = purchase_session_key(algorithm, dpk, request.random, request.sequence, sequence)
+        self._expected_mac2 = purchase.mac2(algorithm, session)
+        return PurchasePermit(sequence, purchase.time, purchase.mac1(algorithm, session))
+
+    def complete_purchase(self, mac2: bytes) -> None:
+        """See `PurchaseModule`."""
+        expected, self._expected_mac2 = self._expected_mac2, b""
+        if not expected or not hmac.compare_digest(expected, mac2):
+            raise PurchaseNotProved("MAC2 does not prove the debit that was permitted last")
 
     def _card_key(self, card: CardIdentity, name: KeyName, version: int | None) -> bytes:
         if not self.supports(card.algorithm):

@@ -270,3 +270,57 @@ class KeyNotAvailable(SecurityModuleError):
 
     code = "SAM_KEY_NOT_AVAILABLE"
     remedy = "The security module was not issued for this operation; ask its issuer."
+
+
+class SamKeyLevel(SecurityModuleError):
+    """The security module's key belongs to another level of the key tree (-24)."""
+
+    code = "SAM_KEY_LEVEL"
+    remedy = "This card's keys do not descend from the PSAM's at any level; ask its issuer."
+
+
+class SamAbsent(SecurityModuleError):
+    """There is no PSAM in its slot (-2201)."""
+
+    code = "SAM_ABSENT"
+    remedy = "Put the PSAM into its slot, and check the PSAM's reader in the settings."
+
+
+class SamRemoved(SecurityModuleError):
+    """The PSAM left its slot, or lost power, in the middle of an operation."""
+
+    code = "SAM_REMOVED"
+    remedy = "Push the PSAM home in its slot and open it again; a loose slot needs repair."
+
+
+class SamNoAnswer(SecurityModuleError):
+    """The security module stopped answering, was reset by others, or answers without end."""
+
+    code = "SAM_NO_ANSWER"
+    remedy = "Clean the PSAM's contacts, or check the way to the HSM; then open it again."
+
+
+class SamBadAnswer(SecurityModuleError):
+    """The security module answered something that is no answer to what it was asked."""
+
+    code = "SAM_BAD_ANSWER"
+    remedy = "Check that the slot holds a PSAM of the social security card and nothing else."
+
+
+class SamStatus(SecurityModuleError):
+    """The PSAM answered a command with a status word that ends the operation."""
+
+    code = "SAM_STATUS"
+
+    def __init__(self, sw: int, what: str) -> None:
+        super().__init__(f"{what}: {describe(sw)}")
+        self.sw = sw
+
+
+class PurchaseNotProved(SecurityModuleError):
+    """The security module found the card's proof of a debit (MAC2) wrong (9302)."""
+
+    code = "SAM_PURCHASE_NOT_PROVED"
+    zh = "卡片扣款校验未通过，请联系工作人员核实。"
+    en = "The card's proof of the payment is wrong. Please ask the staff to check."
+    remedy = "Ask the card for its transaction proof, and report the card."

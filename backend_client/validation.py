@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError  # type: ignore[import-untyped]
@@ -50,15 +50,33 @@ def load_schemas() -> dict[str, dict[str, Any]]:
 def _validator(schema: str) -> Validator:
     from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
     from jsonschema.validators import extend  # type: ignore[import-untyped]
-    from referencing import Registry
-    from referencing.jsonschema import DRAFT202012
 
-    registry: Registry[Any] = Registry().with_resources(
-        (name, DRAFT202012.create_resource(contents)) for name, contents in load_schemas().items()
-    )
     strict = extend(Draft202012Validator, {"pattern": _pattern})
-    validator: Validator = strict({"$ref": URN + schema}, registry=registry)
+    validator: Validator = strict(_inlined({"$ref": URN + schema}, ""))
     return validator
+
+
+def _inlined(node: object, urn: str) -> object:
+    """A schema with what it refers to in place of each `$ref`; `urn` is where it stands.
+
+    It validates twice as fast, and jsonschema would follow a `$ref` to another file with its own
+    `pattern` in place of ours. No schema contains itself, so this ends.
+    """
+    if isinstance(node, list):
+        return [_inlined(item, urn) for item in node]
+    if not isinstance(node, dict):
+        return node
+    kept = {key: _inlined(value, urn) for key, value in node.items() if key not in _NAMING}
+    if "$ref" not in node:
+        return kept
+    name, _, path = node["$ref"].partition("#")
+    target: Any = load_schemas()[name or urn]
+    for step in path.split("/")[1:]:
+        target = target[step]
+    return {**cast(dict[str, Any], _inlined(target, name or urn)), **kept}
+
+
+_NAMING = frozenset({"$schema", "$id", "$defs", "$ref"})
 
 
 def _pattern(_validator: object, pattern: str, value: object, _schema: object) -> Iterator[Any]:

@@ -152,14 +152,14 @@ class PcscReader:
         with self._cancellable() as context:
             first = state = context.states([self._name])[0]
             while not reached(first, state):
-                if state.gone:
-                    raise ReaderNotFound(f"{self._name}: the reader was unplugged")
                 left = None if deadline is None else deadline - self._monotonic()
                 if context.cancelled or (left is not None and left <= 0):
                     return False
                 changed = context.wait([(self._name, state.flags)], left)
                 state = changed[0] if changed else state
-            return not state.gone
+                if state.gone:
+                    raise ReaderNotFound(f"{self._name}: the reader was unplugged")
+            return True
 
     @contextmanager
     def _cancellable(self) -> Iterator[Context]:

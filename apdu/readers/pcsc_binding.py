@@ -23,8 +23,9 @@ from apdu.status import (
     UnsupportedCard,
 )
 
-# A reader's name, its SCARD_STATE flags and its ATR.
-StateEntry = tuple[str, int, list[int]]
+# What SCardGetStatusChange answers: the result code, and of each reader its name, its SCARD_STATE
+# flags and its ATR.
+Changes = tuple[int, list[tuple[str, int, list[int]]]]
 
 
 class Scard(Protocol):
@@ -60,7 +61,7 @@ class Scard(Protocol):
     SCardReleaseContext: Callable[[int], int]
     SCardCancel: Callable[[int], int]
     SCardListReaders: Callable[[int, list[str]], tuple[int, list[str]]]
-    SCardGetStatusChange: Callable[[int, int, list[tuple[str, int]]], tuple[int, list[StateEntry]]]
+    SCardGetStatusChange: Callable[[int, int, list[tuple[str, int]]], Changes]
     SCardConnect: Callable[[int, str, int, int], tuple[int, int, int]]
     SCardReconnect: Callable[[int, int, int, int], tuple[int, int]]
     SCardDisconnect: Callable[[int, int], int]

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from concurrent import futures
+from concurrent.futures import Future
 from dataclasses import dataclass
 from types import TracebackType
 
-from apdu.readers.pcsc_binding import Scard, failure
+from apdu.readers.pcsc_binding import Changes, Scard, failure
 
 # The pseudo reader whose state changes when a reader is plugged in or pulled out.
 PLUG_AND_PLAY = "\\\\?PnP?\\Notification"
@@ -59,7 +61,7 @@ class Context:
         self.scard = scard
         self.handle = 0
         self._lock = threading.Lock()
-        self._waiting: threading.Event | None = None
+        self._waiting: Future[Changes] | None = None
         self._cancelled = False
 
     def open(self) -> Context:
@@ -115,30 +117,27 @@ class Context:
         for one, cannot end it otherwise.
         """
         seconds = _ROUND_SECONDS if timeout is None else min(max(timeout, 0.0), _ROUND_SECONDS)
-        done = threading.Event()
+        answer: Future[Changes] = Future()
         with self._lock:
             if self._cancelled:
                 return None
-            self._waiting = done
-        answers: list[tuple[int, list[tuple[str, int, list[int]]]]] = []
+            self._waiting = answer
 
         def block() -> None:
             try:
-                answers.append(
-                    self.scard.SCardGetStatusChange(
-                        self.handle, int(seconds * 1000), list(known)[:MAX_ENTRIES]
-                    )
+                entries = list(known)[:MAX_ENTRIES]
+                answer.set_result(
+                    self.scard.SCardGetStatusChange(self.handle, int(seconds * 1000), entries)
                 )
-            finally:
-                done.set()
+            except BaseException as error:
+                answer.set_exception(error)
 
         threading.Thread(target=block, name="pcsc-wait", daemon=True).start()
         try:
-            done.wait()
+            result, states = answer.result()
         except BaseException:
             self.cancel()
             raise
-        result, states = answers[0]
         if result in (self.scard.SCARD_E_TIMEOUT, self.scard.SCARD_E_CANCELLED):
             return None
         self.check(result, "waiting for readers and cards")
@@ -154,9 +153,9 @@ class Context:
         with self._lock:
             self._cancelled = True
             waiting = self._waiting
-        while waiting is not None and not waiting.is_set():
+        while waiting is not None and not waiting.done():
             self.scard.SCardCancel(self.handle)
-            waiting.wait(_CANCEL_RETRY_SECONDS)
+            futures.wait([waiting], _CANCEL_RETRY_SECONDS)
 
     def _state(self, entry: tuple[str, int, Sequence[int]]) -> ReaderState:
         name, flags, atr = entry

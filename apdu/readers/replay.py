@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeAlias
 
-from apdu.command import Command
+from apdu.command import EXTENDED_LE_MAX, Command
 from apdu.status import MalformedApdu, NoAnswer, ReaderError, StatusWord
 from apdu.trace import Atr, Exchange, Note, Pattern, Reset, Trace
 
@@ -167,11 +167,7 @@ def _outline(command: bytes) -> str:
 
 def _most(command: bytes) -> int:
     """The most bytes that may answer; a command without Le leaves it open, as T=0 does."""
-    try:
-        le = Command.parse(command).le
-    except MalformedApdu:
-        le = None
-    return 0xFFFF + 1 if le is None else le
+    return Command.parse(command).le or EXTENDED_LE_MAX
 
 
 def _without_le(command: bytes) -> bytes:

@@ -62,7 +62,7 @@ class SocialSecurityCard:
 
     `algorithm` is what its keys use, `historical` its 13 historical bytes, `card_id` its 16 bytes
     and `version` the text of its specification version ("3.00"; an empty one counts as "1.0").
-    Make one with `select`.
+    `issuer` holds what EF05 says, values by tag. Make one with `select`.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class SocialSecurityCard:
         self.version = read_text(issuer.get(0x03, b"")) or Generation.V1.value
         self._environment = environment
         self._reader = reader
-        self._issuer = issuer
+        self.issuer = issuer
         self._authentic = False
         self._authorised: frozenset[KeyName] = frozenset()
 
@@ -137,23 +137,43 @@ class SocialSecurityCard:
         self._require_algorithm(sam)
         self._enter(ENVIRONMENT)
         original, factor = sam.challenge(8), sam.challenge(8)
+        answer = self.ask_authentication(factor, original, key_version=key_version)
+        expected = sam.card_authentication(self.identity, factor, original, key_version)
+        self.accept_authentication(answer, expected)
+
+    def ask_authentication(
+        self, factor: bytes, original: bytes, *, key_version: int | None = None
+    ) -> bytes:
+        """The card's answer to INTERNAL AUTHENTICATE, for a module that is asked later.
+
+        Raises `NotAuthentic` when the card refuses.
+        """
+        self._enter(ENVIRONMENT)
         try:
-            answer = self.channel.internal_authenticate(factor + original + _version(key_version))
+            return self.channel.internal_authenticate(factor + original + _version(key_version))
         except StatusError as error:
             raise NotAuthentic("the card refused internal authentication") from error
-        expected = sam.card_authentication(self.identity, factor, original, key_version)
+
+    def accept_authentication(self, answer: bytes, expected: bytes) -> None:
+        """Compare the card's answer with the module's. Raises `NotAuthentic` when they differ."""
         if not hmac.compare_digest(answer, expected):
             raise NotAuthentic("the card's answer to internal authentication is wrong")
         self._authentic = True
 
     def authorise(
-        self, sam: SecureAccessModule, key: KeyName, *, key_version: int | None = None
+        self,
+        sam: SecureAccessModule,
+        key: KeyName,
+        *,
+        key_version: int | None = None,
+        within: str | None = None,
     ) -> None:
         """Prove to the card that the terminal holds `key` (facts 4.4).
 
         The card must have proved itself first, and is asked to when it has not: a wrong key costs
         one of the few tries before the card locks it, so a terminal whose keys do not fit must
-        find out before. The proof holds until another application is selected. Raises
+        find out before. The proof holds until another application is selected. A key of SSSE may
+        be presented `within` another application ("DF01"), to open something there. Raises
         `KeyRefused`, `KeyNotAvailable`, `AlgorithmNotSupported`, `NotAuthentic`.
         """
         if key.card_id is None:
@@ -161,11 +181,21 @@ class SocialSecurityCard:
         if not self._authentic:
             self.authenticate(sam)
         self._require_algorithm(sam)
-        self._enter(key.spec.df)
+        self._enter(within or key.spec.df)
         if key in self._authorised:
             return
         original, challenge = sam.challenge(8), self.channel.get_challenge(8)
         proof = sam.terminal_authentication(self.identity, key, challenge, original, key_version)
+        self.present_key(key, proof, key_version=key_version)
+
+    def present_key(self, key: KeyName, proof: bytes, *, key_version: int | None = None) -> None:
+        """EXTERNAL AUTHENTICATE with what a module answered to the card's last challenge.
+
+        `proof` is cryptogram 8, original data 8; the application in which the challenge was asked
+        for must still be the current one. Raises `KeyRefused` or `KeyNotAvailable`.
+        """
+        if key.card_id is None:
+            raise KeyNotAvailable(f"how a card addresses {key.name} is not published")
         try:
             self.channel.external_authenticate(key.card_id, proof + _version(key_version))
         except StatusError as error:
@@ -181,8 +211,12 @@ class SocialSecurityCard:
         file = file_map(self.version)[_HOLDER]
         if file.read.rule is Rule.KEY and file.read.key is not None:
             self.authorise(sam, file.read.key)
-        holder = self.read_records(file)
-        return basic_data(self.identity, {**self._issuer, **holder})
+        return self.read_holder()
+
+    def read_holder(self) -> BasicData:
+        """`read_basic` for a card that has been authorised, or needs no authorisation."""
+        holder = self.read_records(file_map(self.version)[_HOLDER])
+        return basic_data(self.identity, {**self.issuer, **holder})
 
     def read_records(self, file: EfSpec, tags: tuple[int, ...] = ()) -> Mapping[int, bytes]:
         """The values of a variable file by tag, or those of `tags` alone, record by record.

@@ -6,7 +6,7 @@ read in the next simpler way, and the reader remembers that for its other files.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import IntEnum
 
 from apdu.channel import CardChannel
@@ -66,8 +66,8 @@ class RecordReader:
             except StatusError as error:
                 if reading is Reading.BY_RECORD or error.sw not in _CANNOT:
                     raise
-            except (MalformedData, MalformedApdu):
-                # Part of a file, or more than was asked for: piece by piece it may make sense.
+            except MalformedData:
+                # Part of a file: piece by piece it may make sense.
                 if reading is Reading.BY_RECORD:
                     raise
             else:
@@ -83,11 +83,14 @@ class RecordReader:
         return _by_tag(self._records((spec, None) for spec in specs))
 
     def _read(self, file: EfSpec, reading: Reading) -> tuple[RecordTlv, ...]:
+        channel = self._channel
         if reading is Reading.WHOLE_BY_SFI:
-            return _records_of(self._channel.read_file_records(file.sfi, file.total), file)
-        self._channel.select_fid(file.fid)
+            data = _ask(lambda le: channel.read_file_records(file.sfi, le), file.total)
+            return _records_of(data, file)
+        channel.select_fid(file.fid)
         if reading is Reading.WHOLE:
-            return _records_of(self._channel.read_file_records(0, file.total), file)
+            data = _ask(lambda le: channel.read_file_records(0, le), file.total)
+            return _records_of(data, file)
         return self._records(
             (spec, number if spec.count > 1 else None) for number, spec in file.numbered()
         )
@@ -111,14 +114,26 @@ class RecordReader:
         return tuple(records)
 
     def _record(self, spec: RecordSpec, number: int | None) -> RecordTlv:
+        channel = self._channel
         if number is None:
-            data = self._channel.read_record_by_tag(spec.tag, le=spec.size)
+            data = _ask(lambda le: channel.read_record_by_tag(spec.tag, le=le), spec.size)
         else:
-            data = self._channel.read_record_by_number(number, le=spec.size)
+            data = _ask(lambda le: channel.read_record_by_number(number, le=le), spec.size)
         records = parse_records(data, lenient=True)
         if len(records) != 1 or records[0].tag != spec.tag:
             raise MalformedData(f"the card answered something else than record {spec.tag:02X}")
         return records[0]
+
+
+def _ask(read: Callable[[int], bytes], length: int) -> bytes:
+    """Read what should have this length, or all of it where the card holds more.
+
+    Asking for too much at once would cost every T=0 card a second command (6Cxx).
+    """
+    try:
+        return read(length)
+    except MalformedApdu:
+        return read(_LONGEST_ANSWER)
 
 
 def _records_of(data: bytes, file: EfSpec) -> tuple[RecordTlv, ...]:

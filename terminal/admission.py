@@ -1,0 +1,332 @@
+"""Admission: whether this card may be used for this function, here and now.
+
+One pure decision, `decide`; no other place decides. It looks, in the order of facts 7.2, at: is
+the card authentic; is it listed; who initialised it; its version; its dates; is an operation
+unfinished; its standing at the centre; and how fresh the blacklist is. The first thing that speaks
+against the card refuses it, with a stable reason, the article of the regulation, a sentence for
+the holder and what to do next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from terminal.circumstances import AdmissionContext, CardFacts, CardRules, Listing
+from terminal.clock import local
+from terminal.policy import Function, FunctionPolicy
+from terminal.reasons import (
+    REMARK_CLOCK_UNTRUSTED,
+    REMARK_LIST_MISSING,
+    REMARK_OLD_CARD,
+    REMARK_OUT_OF_DATE,
+    REMARK_STATUS_UNKNOWN,
+    WORDING,
+    Reason,
+)
+from terminal.text import Text, day, until
+
+if TYPE_CHECKING:
+    from backend_client.messages import BlacklistEntry, CardStatus
+
+__all__ = [
+    "AdmissionContext",
+    "Admitted",
+    "CardFacts",
+    "CardRules",
+    "Decision",
+    "Listing",
+    "Refused",
+    "decide",
+    "in_force",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """The card may be used. `remarks` say what could not be checked, for staff and audit."""
+
+    function: Function
+    list_version: int | None
+    requires_pin: bool
+    remarks: tuple[Text, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The card may not be used, why, and what the holder can do.
+
+    `article` is the article of the Shanghai regulation; `call_staff` asks for a person.
+    """
+
+    function: Function
+    reason: Reason
+    article: int | None
+    text: Text
+    advice: Text
+    list_version: int | None
+    call_staff: bool = False
+
+
+Decision = Admitted | Refused
+
+
+@dataclass(frozen=True, slots=True)
+class _Stop:
+    """What one check found against the card."""
+
+    reason: Reason
+    fill: tuple[tuple[str, Text], ...] = ()
+    call_staff: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """The matter before the checks."""
+
+    card: CardFacts
+    function: Function
+    now: datetime
+    context: AdmissionContext
+    remarks: list[Text] = field(default_factory=list)
+
+    @property
+    def policy(self) -> FunctionPolicy:
+        return self.context.policy
+
+
+def decide(
+    card: CardFacts, function: Function, now: datetime, context: AdmissionContext
+) -> Decision:
+    """Whether `card` may be used for `function` at `now`. Pure: same question, same answer."""
+    case = _Case(card, function, now, context)
+    version = context.listing.version if context.listing else None
+    for check in _CHECKS:
+        stop = check(case)
+        if stop is not None:
+            wording = WORDING[stop.reason]
+            text = wording.text.fill(**dict(stop.fill))
+            return Refused(
+                function,
+                stop.reason,
+                wording.article,
+                text,
+                wording.advice,
+                version,
+                stop.call_staff,
+            )
+    return Admitted(function, version, context.policy.requires_pin, tuple(case.remarks))
+
+
+def in_force(status: CardStatus, now: datetime) -> str:
+    """The state that `status` means at `now`: a temporary loss lapses by itself (Article 18)."""
+    if status.state != "temporarily_lost":
+        return status.state
+    if status.state_until is None or now < status.state_until:
+        return status.state
+    return "active" if status.social_active else "not_activated"
+
+
+def _authentic(case: _Case) -> _Stop | None:
+    """Internal authentication (facts 7.2, Article 26)."""
+    return None if case.card.authentic else _Stop(Reason.NOT_AUTHENTIC)
+
+
+def _listed(case: _Case) -> _Stop | None:
+    """The blacklist, then what the centre said of the card itself (facts 7.3; Art. 18, 23, 30)."""
+    listing = case.context.listing
+    stops = [_entry_stop(entry) for entry in _entries(case)]
+    status = case.context.status
+    if status is not None and _outlives(status, listing):
+        stops.extend(_status_stop(status, case.now))
+    return min(stops, key=lambda stop: _SEVERITY.index(stop.reason), default=None)
+
+
+def _entries(case: _Case) -> Iterable[BlacklistEntry]:
+    """The entries that stop this card in this function's scope at this time.
+
+    With a clock that cannot be trusted a loss counts as still in force, whatever its end.
+    """
+    listing = case.context.listing
+    for entry in listing.entries if listing else ():
+        if case.policy.scope not in entry.scope:
+            continue
+        if not case.context.clock_trusted or (
+            entry.valid_from <= case.now
+            and (entry.valid_until is None or case.now < entry.valid_until)
+        ):
+            yield entry
+
+
+_LISTED = {
+    "temporary_loss": Reason.LISTED_TEMPORARY_LOSS,
+    "formal_loss": Reason.LISTED_FORMAL_LOSS,
+    "void": Reason.LISTED_VOID,
+    "stopped": Reason.STOPPED_OLD_CARD,
+}
+_SEVERITY = (
+    Reason.LISTED_VOID,
+    Reason.STOPPED_OLD_CARD,
+    Reason.LISTED_FORMAL_LOSS,
+    Reason.FROZEN,
+    Reason.LISTED_TEMPORARY_LOSS,
+)
+"""Of several findings the most lasting one is told."""
+
+
+def _entry_stop(entry: BlacklistEntry) -> _Stop:
+    reason = _LISTED.get(entry.reason, Reason.FROZEN)
+    if reason is Reason.LISTED_TEMPORARY_LOSS and entry.valid_until is None:
+        reason = Reason.LISTED_FORMAL_LOSS
+    fill = _until(entry.valid_until) if reason is Reason.LISTED_TEMPORARY_LOSS else ()
+    return _Stop(reason, fill, call_staff=entry.action == "refuse_and_call_staff")
+
+
+def _outlives(status: CardStatus, listing: Listing | None) -> bool:
+    """Whether `status` still counts against the card.
+
+    Void and stopped cards never return (Article 23, 30). A loss may have been released since: a
+    list issued later that does not name the card says so.
+    """
+    if status.state in ("void", "stopped"):
+        return True
+    return listing is None or status.as_of >= listing.issued_at
+
+
+_STATES = {
+    "temporarily_lost": Reason.LISTED_TEMPORARY_LOSS,
+    "formally_lost": Reason.LISTED_FORMAL_LOSS,
+    "void": Reason.LISTED_VOID,
+    "stopped": Reason.STOPPED_OLD_CARD,
+}
+
+
+def _status_stop(status: CardStatus, now: datetime) -> Iterable[_Stop]:
+    reason = _STATES.get(in_force(status, now))
+    if reason is Reason.LISTED_TEMPORARY_LOSS and status.state_until is None:
+        reason = Reason.LISTED_FORMAL_LOSS
+    if reason is not None:
+        fill = _until(status.state_until) if reason is Reason.LISTED_TEMPORARY_LOSS else ()
+        yield _Stop(reason, fill)
+
+
+def _until(end: datetime | None) -> tuple[tuple[str, Text], ...]:
+    return () if end is None else (("until", until(end)),)
+
+
+def _issuer(case: _Case) -> _Stop | None:
+    """The initialising body and the issuing region (facts 3.2, 3.3)."""
+    rules = case.context.rules
+    served = _starts(case.card.region, rules.regions) and _starts(
+        case.card.initialiser, rules.initialisers
+    )
+    return None if served else _Stop(Reason.WRONG_ISSUER)
+
+
+def _starts(value: str, prefixes: tuple[str, ...]) -> bool:
+    return not prefixes or value.startswith(prefixes)
+
+
+def _version(case: _Case) -> _Stop | None:
+    """The specification version (facts 1.4); old cards stopped at the end of 2020 (Article 30)."""
+    rules, generation = case.context.rules, case.card.generation
+    if generation not in rules.versions:
+        return _Stop(Reason.UNSUPPORTED_VERSION)
+    if generation in rules.stopped_versions and local(case.now).date() >= rules.stopped_from:
+        if not case.policy.accepts_old_card:
+            return _Stop(Reason.STOPPED_OLD_CARD)
+        case.remarks.append(REMARK_OLD_CARD)
+    return None
+
+
+def _dates(case: _Case) -> _Stop | None:
+    """First and last day, both included, by the Shanghai calendar (facts 3.2, tags 05 and 06)."""
+    if not case.context.clock_trusted:
+        if case.function.is_value:
+            return _Stop(Reason.CLOCK_UNTRUSTED)
+        case.remarks.append(REMARK_CLOCK_UNTRUSTED)
+        return None
+    stop = _date_stop(case.card, local(case.now).date())
+    if stop is not None and case.policy.accepts_out_of_date:
+        case.remarks.append(REMARK_OUT_OF_DATE)
+        return None
+    return stop
+
+
+def _date_stop(card: CardFacts, today: date) -> _Stop | None:
+    if card.issued is not None and today < card.issued:
+        return _Stop(Reason.NOT_YET_VALID, (("start", day(card.issued)),))
+    if card.expires is not None and today > card.expires:
+        return _Stop(Reason.EXPIRED, (("end", day(card.expires)),))
+    return None
+
+
+def _unfinished(case: _Case) -> _Stop | None:
+    """An unknown outcome blocks the card here until it is resolved (facts 5.4, rules 4 and 5)."""
+    if not case.function.is_value:
+        return None
+    if case.context.operation_open:
+        return _Stop(Reason.OPERATION_OPEN)
+    return _Stop(Reason.TOO_MANY_OPEN) if case.context.limit_reached else None
+
+
+def _standing(case: _Case) -> _Stop | None:
+    """Whether the centre is there, and what it says of the social security function (Art. 12)."""
+    if case.policy.requires_online and not case.context.online:
+        return _Stop(Reason.OFFLINE)
+    status = _known(case)
+    if status is None:
+        if case.function.is_value:
+            return _Stop(Reason.STATUS_UNKNOWN)
+        if case.policy.requires_activation:
+            case.remarks.append(REMARK_STATUS_UNKNOWN)
+        return None
+    if case.function is Function.ACTIVATION and status.social_active:
+        return _Stop(Reason.ALREADY_ACTIVATED)
+    if case.policy.requires_activation and not status.social_active:
+        return _Stop(Reason.NOT_ACTIVATED)
+    return None
+
+
+def _known(case: _Case) -> CardStatus | None:
+    """The card's status if it is recent enough to count as known."""
+    status = case.context.status
+    if status is None or case.now - status.as_of > case.policy.max_status_age:
+        return None
+    return status
+
+
+def _freshness(case: _Case) -> _Stop | None:
+    """The blacklist's age (facts 6.4): value stops with a stale one, reading goes on longer."""
+    listing = case.context.listing
+    if listing is None:
+        if case.policy.needs_list or case.function.is_value:
+            return _Stop(Reason.LIST_MISSING)
+        case.remarks.append(REMARK_LIST_MISSING)
+        return None
+    if not case.context.clock_trusted or not case.policy.needs_list:
+        return None
+    return _Stop(Reason.LIST_STALE) if _stale(case, listing) else None
+
+
+def _stale(case: _Case, listing: Listing) -> bool:
+    """Too old for the policy; for value, also past the end that its issuer gave it."""
+    age: timedelta = case.now - listing.issued_at
+    if age > case.policy.max_list_age:
+        return True
+    return case.function.is_value and case.now >= listing.expires_at
+
+
+_Check = Callable[[_Case], _Stop | None]
+_CHECKS: tuple[_Check, ...] = (
+    _authentic,
+    _listed,
+    _issuer,
+    _version,
+    _dates,
+    _unfinished,
+    _standing,
+    _freshness,
+)

@@ -1,0 +1,121 @@
+"""Puts a card before admission: gathers what it must know, has it decide, writes the audit trail.
+
+Nothing is decided here. The back office is asked for the card's status only where the function's
+policy makes something of the answer, and only about cards that proved to be genuine.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from backend_client.client import BackendClient
+from backend_client.errors import BackendError, Refused
+from backend_client.messages import CardRef, CardStatus
+from terminal.admission import AdmissionContext, Admitted, CardFacts, Decision, Listing, decide
+from terminal.clock import Clock
+from terminal.policy import Function
+from terminal.resolution import resolve_all
+from terminal.settings import Settings
+from terminal.store.audit import Audit, AuditEntry
+from terminal.store.blacklist import BlacklistIndex
+from terminal.store.clock_guard import ClockGuard
+from terminal.store.journal import Journal, State
+from terminal.store.status_cache import StatusCache
+
+log = logging.getLogger(__name__)
+
+ASK_AGAIN_AFTER = 30.0
+"""Seconds for which an unreachable back office is not asked for a status that is not needed."""
+
+
+@dataclass(slots=True)
+class Admitter:
+    """Decides on cards with the parts of one terminal."""
+
+    settings: Settings
+    clock: Clock
+    client: BackendClient
+    journal: Journal
+    audit: Audit
+    blacklist: BlacklistIndex
+    statuses: StatusCache
+    clock_guard: ClockGuard
+    _asked_in_vain: float | None = field(default=None, init=False)
+
+    def admit(self, facts: CardFacts, function: Function, face: str) -> Decision:
+        """Decide on one card and one function, and write it into the audit trail.
+
+        `face` is where the holder stands: console, kiosk, agent. Raises `StoreError`.
+        """
+        context = self._context(facts, function)
+        now = self.clock.now()
+        decision = decide(facts, function, now, context)
+        self.audit.record(_audit_entry(decision, now, face), facts.card_id)
+        return decision
+
+    def _context(self, facts: CardFacts, function: Function) -> AdmissionContext:
+        """Everything that admission wants to know of the world."""
+        online, status = self._standing(facts, function)
+        unfinished = function.is_value and self._unfinished(facts, online=online)
+        return AdmissionContext(
+            policy=self.settings.policy[function],
+            rules=self.settings.cards,
+            listing=self._listing(facts),
+            status=status,
+            online=online,
+            clock_trusted=self.clock_guard.trusted(),
+            operation_open=unfinished,
+            limit_reached=self.journal.unfinished() >= self.settings.limits.open_operations,
+        )
+
+    def _listing(self, facts: CardFacts) -> Listing | None:
+        head = self.blacklist.head()
+        if head is None:
+            return None
+        entries = self.blacklist.lookup(facts.card_id, facts.card_number)
+        return Listing(head.version, head.issued_at, head.expires_at, entries)
+
+    def _standing(self, facts: CardFacts, function: Function) -> tuple[bool, CardStatus | None]:
+        """Whether the back office answered just now, and the card's last known status."""
+        policy = self.settings.policy[function]
+        wanted = policy.requires_online or (policy.requires_activation and self._may_answer())
+        if not (wanted and facts.authentic):
+            return False, self.statuses.last(facts.card_id)
+        try:
+            status = self.client.card_status(CardRef(facts.card_id, facts.card_number))
+        except Refused:
+            return True, self.statuses.last(facts.card_id)
+        except BackendError as error:
+            log.info("no status from the back office: %s", error.code)
+            self._asked_in_vain = self.clock.monotonic()
+            return False, self.statuses.last(facts.card_id)
+        self._asked_in_vain = None
+        self.statuses.keep(status)
+        return True, status
+
+    def _may_answer(self) -> bool:
+        """Whether the back office is worth asking: not if it just did not answer."""
+        last = self._asked_in_vain
+        return last is None or self.clock.monotonic() - last >= ASK_AGAIN_AFTER
+
+    def _unfinished(self, facts: CardFacts, *, online: bool) -> bool:
+        """Whether the card has an operation of unknown outcome here, after trying to end it.
+
+        What is only prepared belongs to the visit that is going on and stands in nobody's way.
+        """
+        mine = self.journal.open_operations(facts.card_id)
+        unknown = tuple(o for o in mine if o.state is not State.PREPARED)
+        if unknown and online:
+            return bool(resolve_all(unknown, self.journal, self.client).still_open)
+        return bool(unknown)
+
+
+def _audit_entry(decision: Decision, at: datetime, face: str) -> AuditEntry:
+    function, version = decision.function, decision.list_version
+    if isinstance(decision, Admitted):
+        return AuditEntry(at, face, function, "admitted", list_version=version)
+    return AuditEntry(
+        at, face, function, "refused", decision.reason, decision.article, list_version=version
+    )

@@ -1,0 +1,34 @@
+"""`ssct enrol CODE`: make this terminal known to the back office."""
+
+from __future__ import annotations
+
+import re
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+
+from terminal.commands.options import add_common
+from terminal.exit_codes import ExitCode
+
+
+def add_arguments(parser: ArgumentParser, _name: str) -> None:
+    """The options of `enrol`."""
+    parser.add_argument("code", type=_code, help="the one-time code that the back office gave out")
+    add_common(parser)
+    parser.set_defaults(run=run)
+
+
+def _code(written: str) -> str:
+    if re.fullmatch(r"[0-9A-Za-z-]{8,64}", written, re.ASCII):
+        return written
+    raise ArgumentTypeError("a code has 8 to 64 letters, digits or hyphens")
+
+
+def run(args: Namespace) -> ExitCode:
+    """Enrol and take the first blacklist. Raises `BackendError`."""
+    from terminal.commands.opening import open_settings, open_terminal
+
+    with open_terminal(open_settings(args)) as terminal:
+        identity = terminal.enrol(args.code)
+        terminal.sync()
+    print(f"终端 terminal: {identity.terminal_id}")
+    print(f"机构 institution: {identity.institution_name} ({identity.institution})")
+    return ExitCode.OK

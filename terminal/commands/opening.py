@@ -1,0 +1,134 @@
+"""Puts the terminal together for a command.
+
+This is the one place that takes the machine's own clock, randomness, disk, network and readers.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from importlib import import_module
+from pathlib import Path
+
+from apdu.connection import Reader
+from apdu.sam import SecureAccessModule, SoftwareSam
+from apdu.status import NoCard
+from backend_client.transport import HttpTransport, Timeouts
+from terminal import logs
+from terminal.app import Terminal
+from terminal.clock import SystemClock
+from terminal.errors import ConfigurationError
+from terminal.session import CardSession
+from terminal.settings import ReaderSettings, Settings, load_settings
+
+FRESH = timedelta(minutes=10)
+"""A blacklist at most this old is not asked for again before a card is served."""
+
+SIMULATED = "sim:"
+RECORDED = "replay:"
+
+
+def open_settings(args: Namespace) -> Settings:
+    """The settings, and the log as the options want it. Raises `ConfigurationError`."""
+    logs.set_up(verbose=args.verbose, traffic=args.traffic)
+    return load_settings(args.settings, os.environ)
+
+
+@contextmanager
+def open_terminal(settings: Settings) -> Iterator[Terminal]:
+    """The terminal on this machine, with what was left open brought to its end."""
+    clock = SystemClock()
+    backend = settings.backend
+    transport = None
+    if backend.url:
+        timeouts = Timeouts(
+            backend.connect_timeout.total_seconds(),
+            backend.read_timeout.total_seconds(),
+            backend.total_timeout.total_seconds(),
+        )
+        transport = HttpTransport(backend.url, monotonic=clock.monotonic, timeouts=timeouts)
+    try:
+        with Terminal.open(
+            settings,
+            clock=clock,
+            random=secrets.token_bytes,
+            sam=_security_module(settings),
+            transport=transport,
+        ) as terminal:
+            terminal.recover()
+            yield terminal
+    finally:
+        if transport is not None:
+            transport.close()
+
+
+def freshen(terminal: Terminal) -> None:
+    """Synchronise before serving, unless that was done a moment ago or is not possible."""
+    if terminal.identity is None:
+        return
+    head = terminal.blacklist.head()
+    if head is None or terminal.clock.now() - head.applied_at > FRESH:
+        terminal.sync()
+
+
+@contextmanager
+def open_session(args: Namespace, settings: Settings, terminal: Terminal) -> Iterator[CardSession]:
+    """The card in the reader, waited for. Raises `CardError`."""
+    reader = open_reader(args.reader, settings.reader)
+    if not reader.wait_for_card(args.wait):
+        raise NoCard(f"{reader.name}: no card within {args.wait:g} seconds")
+    trace = logs.TrafficTrace() if args.traffic else None
+    exclusive = settings.reader.exclusive
+    with CardSession.open(reader, terminal.sam, exclusive=exclusive, trace=trace) as session:
+        yield session
+
+
+def open_reader(wanted: str | None, settings: ReaderSettings) -> Reader:
+    """The reader that `wanted`, or else the settings, name.
+
+    Raises `ReaderNotFound`, `ReaderAmbiguous`, `ServiceUnavailable`; for a simulated or recorded
+    card also `ProfileError`, `TraceError` and `ConfigurationError`.
+    """
+    pattern = wanted or settings.pattern
+    if pattern.startswith(SIMULATED):
+        return simulated_reader(pattern.removeprefix(SIMULATED))
+    if pattern.startswith(RECORDED):
+        return _recorded_reader(Path(pattern.removeprefix(RECORDED)))
+    from apdu.readers.pcsc import find_reader
+
+    return find_reader(pattern or None, settings.slot or None)
+
+
+def simulated_reader(profile: str) -> Reader:
+    """A simulated card of a built-in profile, or of one in a file, in a reader of this process."""
+    from apdu.readers.inprocess import InProcessReader
+
+    # By name: the terminal does not depend on the simulator, and runs without it.
+    loader = import_module("simulator.card.profile")
+    card = import_module("simulator.card.card")
+    chip = card.SimulatedCard(loader.load_profile(profile), random=secrets.token_bytes)
+    return InProcessReader(f"{SIMULATED}{profile}", chip)
+
+
+def _recorded_reader(file: Path) -> Reader:
+    from apdu.readers.replay import ReplayReader
+    from apdu.trace import parse_trace
+
+    try:
+        text = file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"the trace {file} cannot be read: {error}") from None
+    return ReplayReader(parse_trace(text), ordered=False, name=f"{RECORDED}{file.name}")
+
+
+def _security_module(settings: Settings) -> SecureAccessModule:
+    if settings.security.sam == "psam":
+        raise ConfigurationError(
+            "[security] sam = psam: this version reads no PSAM card; use software with the "
+            "developer profile"
+        )
+    return SoftwareSam.development(secrets.token_bytes)

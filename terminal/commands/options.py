@@ -1,0 +1,53 @@
+"""Options that commands share."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from pathlib import Path
+
+
+def add_common(parser: ArgumentParser) -> None:
+    """Settings, log and language."""
+    group = parser.add_argument_group("for every command")
+    group.add_argument("--settings", metavar="FILE", type=Path, help="settings file (TOML)")
+    group.add_argument(
+        "--lang", choices=("zh", "en"), help="show texts in one language instead of both"
+    )
+    group.add_argument("-v", "--verbose", action="store_true", help="log to standard error")
+    group.add_argument(
+        "--traffic",
+        action="store_true",
+        help="log every byte to and from the card, PINs left out; names and numbers are in it",
+    )
+
+
+def add_reader(parser: ArgumentParser) -> None:
+    """Which reader, and how long to wait for a card."""
+    group = parser.add_argument_group("reader")
+    group.add_argument(
+        "--reader",
+        metavar="PATTERN",
+        help="a part of a PC/SC reader's name, sim:PROFILE for a simulated card, or replay:FILE "
+        "for a recorded trace; default: the settings, else the only reader",
+    )
+    group.add_argument(
+        "--wait",
+        metavar="SECONDS",
+        type=float,
+        default=60.0,
+        help="how long to wait for a card (default: 60)",
+    )
+
+
+def add_personal(parser: ArgumentParser) -> None:
+    """Whether personal data are shown in full."""
+    parser.add_argument(
+        "--show-personal",
+        action="store_true",
+        help="show name and numbers in full; only where nobody but the holder looks",
+    )
+
+
+def add_json(parser: ArgumentParser) -> None:
+    """Output for programs."""
+    parser.add_argument("--json", action="store_true", help="print JSON")

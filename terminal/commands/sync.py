@@ -1,0 +1,38 @@
+"""`ssct sync`: confirm the clock with the back office and take a newer blacklist."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace
+
+from terminal.commands.options import add_common
+from terminal.exit_codes import ExitCode
+
+
+def add_arguments(parser: ArgumentParser, _name: str) -> None:
+    """The options of `sync`."""
+    add_common(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: Namespace) -> ExitCode:
+    """Synchronise once, and end what was left open."""
+    from terminal.commands.opening import open_settings, open_terminal
+
+    with open_terminal(open_settings(args)) as terminal:
+        done = terminal.sync()
+        left = terminal.resolve_unknown()
+    clock = "可信 trusted" if done.clock_trusted else "不可信 not trusted"
+    print(f"黑名单版本 blacklist version: {_version(done.before)} -> {_version(done.after)}")
+    print(f"条目 entries: {done.entries}")
+    print(f"时钟 clock: {clock}")
+    print(f"未完成业务 open operations: {len(left.still_open)}")
+    if done.error is None:
+        return ExitCode.OK
+    print(f"ssct: {done.error.text}", file=sys.stderr)
+    print(f"      [{done.error.code}] {done.error.remedy}", file=sys.stderr)
+    return ExitCode.BACK_OFFICE
+
+
+def _version(version: int | None) -> str:
+    return "无 none" if version is None else str(version)

@@ -1,0 +1,145 @@
+"""The console driver: shows screens as text, asks on standard input.
+
+Texts appear in Chinese with English beneath, or in one of the two. Personal values are masked
+unless the face was told that the holder is the one who looks.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from types import FrameType
+
+from rich.console import Console
+
+from apdu.pin import Pin
+from apdu.status import PinFormat
+from terminal.drivers.painting import Painter
+from terminal.outcome import Cancelled
+from terminal.screens import Answer, AskPin, Choose, Confirm, Screen
+from terminal.text import Text
+
+_LEAVE = {"q", "quit", "取消"}
+_YES = {"y", "yes", "是"}
+_NO = {"n", "no", "否"}
+
+
+class ConsoleDriver:
+    """Shows screens on `console`; `read_line` and `read_pin` bring what was typed.
+
+    `read_line` raises EOFError at the end of the input, which cancels. Ctrl-C cancels too, except
+    while money moves: then it waits, saying so, until the section is over.
+    """
+
+    def __init__(
+        self,
+        console: Console,
+        *,
+        read_line: Callable[[], str],
+        read_pin: Callable[[], Pin],
+        lang: str | None = None,
+        show_personal: bool = False,
+    ) -> None:
+        self._console = console
+        self._painter = Painter(lang=lang, show_personal=show_personal)
+        self._read_line = read_line
+        self._read_pin = read_pin
+        self._interrupts = _HeldInterrupts(self._say_wait)
+
+    def show(self, screen: Screen) -> Answer:
+        """Draw `screen` and ask for its answer. Raises `Cancelled`."""
+        if screen.cancellable:
+            interrupted = self._interrupts.release()
+        else:
+            self._interrupts.hold()
+            interrupted = False
+        try:
+            self._console.print(self._painter.paint(screen))
+            if interrupted:
+                raise Cancelled
+            return self._answer(screen)
+        except (KeyboardInterrupt, EOFError):
+            raise Cancelled from None
+
+    def _answer(self, screen: Screen) -> Answer:
+        match screen:
+            case Choose():
+                return self._option(screen)
+            case Confirm():
+                return self._yes_or_no()
+            case AskPin():
+                return self._pin()
+            case _:
+                return None
+
+    def _option(self, screen: Choose) -> str:
+        while True:
+            typed = self._ask(Text("请输入序号，q 取消：", "Number, or q to cancel: "))
+            if typed.isdecimal() and 1 <= int(typed) <= len(screen.options):
+                return screen.options[int(typed) - 1].key
+            self._again()
+
+    def _yes_or_no(self) -> bool:
+        while True:
+            typed = self._ask(Text("确认请输入 y，否则 n：", "y or n: "))
+            if typed in _YES | _NO:
+                return typed in _YES
+            self._again()
+
+    def _pin(self) -> Pin:
+        while True:
+            self._prompt(Text("密码（不显示）：", "PIN (not shown): "))
+            try:
+                return self._read_pin()
+            except PinFormat as error:
+                self._console.print(self._painter.line(Text(error.zh, error.en)), style="yellow")
+
+    def _ask(self, prompt: Text) -> str:
+        self._prompt(prompt)
+        typed = self._read_line().strip().lower()
+        if typed in _LEAVE:
+            raise Cancelled
+        return typed
+
+    def _prompt(self, prompt: Text) -> None:
+        self._console.print(self._painter.line(prompt), style="bold", end=" ")
+
+    def _again(self) -> None:
+        again = Text("请重新输入。", "Please try again.")
+        self._console.print(self._painter.line(again), style="yellow")
+
+    def _say_wait(self) -> None:
+        wait = Text("正在完成，请稍候……", "Finishing first, please wait ...")
+        self._console.print(self._painter.line(wait), style="yellow")
+
+    def close(self) -> None:
+        """Give Ctrl-C back, in case a flow ended inside a section."""
+        self._interrupts.release()
+
+
+class _HeldInterrupts:
+    """Ctrl-C between `hold` and `release` is noted instead of raised."""
+
+    def __init__(self, tell: Callable[[], None]) -> None:
+        self._tell = tell
+        self._noted = False
+        self._before: Callable[[int, FrameType | None], object] | int | None = None
+        self._holding = False
+
+    def hold(self) -> None:
+        if not self._holding:
+            self._noted = False
+            self._before = signal.signal(signal.SIGINT, self._note)
+            self._holding = True
+
+    def release(self) -> bool:
+        """End the holding; whether Ctrl-C was pressed during it."""
+        if not self._holding:
+            return False
+        signal.signal(signal.SIGINT, self._before)
+        self._holding = False
+        return self._noted
+
+    def _note(self, _signal: int, _frame: FrameType | None) -> None:
+        self._noted = True
+        self._tell()

@@ -1,0 +1,164 @@
+"""Screens drawn with rich, for the console driver and the demo.
+
+Tone is told by a sign and a word in the border's title, never by colour alone.
+"""
+
+from __future__ import annotations
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text as Styled
+
+from terminal.mask import mask
+from terminal.receipt import Receipt
+from terminal.screens import (
+    AskPin,
+    Choose,
+    Confirm,
+    Details,
+    Message,
+    Progress,
+    ReceiptScreen,
+    Row,
+    Screen,
+    Section,
+    Tone,
+)
+from terminal.text import Text
+
+_TONES = {
+    Tone.INFO: ("cyan", "ℹ"),
+    Tone.SUCCESS: ("green", "✔"),
+    Tone.WARNING: ("yellow", "!"),
+    Tone.ERROR: ("red", "✘"),
+}
+_WIDTH = 76
+
+
+class Painter:
+    """Turns screens into renderables. `lang` is "zh", "en" or None for both."""
+
+    def __init__(self, *, lang: str | None = None, show_personal: bool = False) -> None:
+        self._lang = lang
+        self._show_personal = show_personal
+
+    def paint(self, screen: Screen) -> RenderableType:
+        """The whole screen."""
+        match screen:
+            case Message():
+                return self._message(screen)
+            case Details():
+                return self._panel(screen.title, *self._sections(screen.sections))
+            case Choose():
+                return self._panel(screen.title, self._options(screen))
+            case AskPin():
+                return self._ask_pin(screen)
+            case Confirm():
+                return self._panel(screen.title, *self._sections(screen.sections), style="yellow")
+            case Progress():
+                return Styled("… ", style="cyan") + self.line(screen.title)
+            case ReceiptScreen():
+                return self._receipt(screen.receipt)
+
+    def line(self, text: Text) -> Styled:
+        """A text on one line: Chinese, then English dimmed."""
+        if self._lang is not None:
+            return Styled(self._one(text))
+        if text.zh == text.en:
+            return Styled(text.zh)
+        return Styled(text.zh).append(f"  {text.en}", style="dim")
+
+    def _one(self, text: Text) -> str:
+        return text.en if self._lang == "en" else text.zh
+
+    def _message(self, screen: Message) -> Panel:
+        colour, sign = _TONES[screen.tone]
+        body: list[RenderableType] = [self._stacked(text) for text in screen.body]
+        if screen.code:
+            body.append(Styled(screen.code, style="dim"))
+        heading = Styled(f"{sign} ", style=f"bold {colour}") + self._stacked(screen.title, "bold")
+        return self._frame(Group(heading, *body), colour)
+
+    def _stacked(self, text: Text, style: str = "") -> Styled:
+        if self._lang is not None:
+            return Styled(self._one(text), style=style)
+        return Styled(text.zh, style=style).append(f"\n{text.en}", style="dim")
+
+    def _panel(self, title: Text, *body: RenderableType, style: str = "cyan") -> Panel:
+        heading = self.line(title)
+        heading.stylize("bold", 0, len(self._one(title)))
+        return self._frame(Group(*body), style, heading)
+
+    def _frame(self, body: RenderableType, style: str, title: Styled | None = None) -> Panel:
+        return Panel(
+            body,
+            title=title,
+            title_align="left",
+            border_style=style,
+            box=box.ROUNDED,
+            width=_WIDTH,
+        )
+
+    def _sections(self, sections: tuple[Section, ...]) -> list[RenderableType]:
+        drawn: list[RenderableType] = []
+        for section in sections:
+            heading = self.line(section.title)
+            heading.stylize("underline", 0, len(self._one(section.title)))
+            drawn.append(heading)
+            drawn.append(self._rows(section.rows))
+        return drawn
+
+    def _rows(self, rows: tuple[Row, ...]) -> Table:
+        table = Table.grid(padding=(0, 2))
+        table.add_column(min_width=30)
+        table.add_column(overflow="fold")
+        for row in rows:
+            table.add_row(self.line(row.label), self._value(row))
+        return table
+
+    def _value(self, row: Row) -> Styled:
+        value = self.line(row.value)
+        if row.personal and not self._show_personal:
+            return Styled(mask(self._one(row.value)))
+        return value
+
+    def _options(self, screen: Choose) -> Table:
+        table = Table.grid(padding=(0, 2))
+        for number, option in enumerate(screen.options, 1):
+            table.add_row(Styled(str(number), style="bold cyan"), self.line(option.label))
+            if option.detail is not None:
+                table.add_row("", self.line(option.detail))
+        return table
+
+    def _ask_pin(self, screen: AskPin) -> Panel:
+        body: list[RenderableType] = []
+        if screen.note is not None:
+            body.append(Styled("! ", style="bold yellow") + self._stacked(screen.note))
+        body.append(
+            self.line(
+                Text(
+                    f"{screen.shortest} 至 {screen.longest} 位数字",
+                    f"{screen.shortest} to {screen.longest} digits",
+                )
+            )
+        )
+        return self._panel(screen.title, *body)
+
+    def _receipt(self, receipt: Receipt) -> Panel:
+        table = Table.grid(padding=(0, 2), expand=True)
+        table.add_column()
+        table.add_column(justify="right")
+        number = Text("业务流水号", "Operation number")
+        when = Text("时间", "Time")
+        place = Text("机构", "Place")
+        table.add_row(self.line(number), receipt.number)
+        table.add_row(self.line(when), receipt.at.strftime("%Y-%m-%d %H:%M:%S"))
+        table.add_row(self.line(place), receipt.place)
+        table.add_row("", "")
+        for line in receipt.lines:
+            style = "bold" if line.strong else ""
+            table.add_row(self.line(line.label), Styled(line.value, style=style), style=style)
+        notes = [self._stacked(note) for note in receipt.notes]
+        return self._panel(receipt.title, table, *notes, style="green")

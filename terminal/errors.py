@@ -1,0 +1,143 @@
+"""The terminal's own errors, and one explanation for every error of the three families.
+
+`CardError` (apdu), `BackendError` (backend_client) and `TerminalError` share a shape: a stable
+`code`, a sentence for the holder in Chinese and English, and a `remedy` for the operator.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from apdu.status import CardError, PinWrong
+from backend_client.errors import BackendError
+from terminal.text import Text
+
+
+class TerminalError(Exception):
+    """Anything wrong with the terminal itself: its settings, its devices, its store."""
+
+    code: ClassVar[str] = "TERMINAL_ERROR"
+    zh: ClassVar[str] = "本机故障，请联系工作人员。"
+    en: ClassVar[str] = "This terminal does not work. Please ask the staff."
+    remedy: ClassVar[str] = "Run `ssct diagnose`."
+
+
+class ConfigurationError(TerminalError):
+    """A setting that is unknown, badly written, or not safe. The message says what is allowed."""
+
+    code = "TERMINAL_CONFIGURATION"
+    remedy = "Correct the setting that the message names; the message says what is allowed."
+
+
+class StoreError(TerminalError):
+    """The store on disk could not do its part."""
+
+    code = "STORE_ERROR"
+    remedy = "Look at the disk and at the data directory named in the message."
+
+
+class StoreUnavailable(StoreError):
+    """The store cannot be opened, read or written: a missing right or disk, an I/O error."""
+
+    code = "STORE_UNAVAILABLE"
+    remedy = "Check that the data directory exists, that this user may write to it, and the disk."
+
+
+class StoreLocked(StoreError):
+    """Another process works with this store; two terminals never share a journal."""
+
+    code = "STORE_LOCKED"
+    remedy = "Stop the other `ssct` that uses this data directory, or give this one its own."
+
+
+class StoreTooNew(StoreError):
+    """The store was written by a later version of this program."""
+
+    code = "STORE_TOO_NEW"
+    remedy = "Install the later version again; this one would lose what it does not know."
+
+
+class StoreDamaged(StoreError):
+    """The store's file is not what it was: broken pages, or records that were tampered with."""
+
+    code = "STORE_DAMAGED"
+    remedy = (
+        "Keep the file as evidence, restore the last backup to a fresh data directory, and "
+        "reconcile the days in between."
+    )
+
+
+class StoreFull(StoreError):
+    """The disk is full: nothing more can be made durable, so nothing more is begun."""
+
+    code = "STORE_FULL"
+    remedy = "Make room on the disk. No record was lost; what was not recorded did not happen."
+
+
+class StoreKeyWrong(StoreError):
+    """The key does not open this store, or is missing beside a store that was made with one."""
+
+    code = "STORE_KEY_WRONG"
+    remedy = "Put back the key file that belongs to this store; without it no record can be read."
+
+
+class JournalError(TerminalError):
+    """A step that the journal does not allow, or a journal that does not hold together."""
+
+    code = "JOURNAL_ERROR"
+    remedy = "Do not repeat the operation. Look at it with `ssct status` and reconcile the day."
+
+
+class NumbersExhausted(JournalError):
+    """All 10 000 operation numbers of this second are taken, or the clock stands still."""
+
+    code = "JOURNAL_NUMBERS_EXHAUSTED"
+    remedy = "Check that the clock runs; then try again."
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What any error means: for programs, for the holder, for the operator.
+
+    `article` is the article of the Shanghai regulation behind it, where there is one; `detail`
+    the error's own message, which never holds personal data.
+    """
+
+    code: str
+    text: Text
+    remedy: str
+    article: int | None = None
+    detail: str = ""
+
+
+ARTICLES = {
+    "CARD_NOT_AUTHENTIC": 26,
+    "CARD_APPLICATION_LOCKED": 21,
+    "CARD_MALFORMED_DATA": 21,
+}
+"""Errors that rest on an article: a forged card (26), a card that no longer works (21)."""
+
+
+def explain(error: Exception) -> Explanation:
+    """The explanation of `error`; for one outside the three families, that this is our fault."""
+    if not isinstance(error, CardError | BackendError | TerminalError):
+        return Explanation(
+            "INTERNAL_ERROR",
+            Text(TerminalError.zh, TerminalError.en),
+            "This is a fault of the program: please report it with the log.",
+            detail=type(error).__name__,
+        )
+    text = Text(error.zh, error.en)
+    if isinstance(error, PinWrong):
+        text = _with_tries(text, error.tries_left)
+    return Explanation(error.code, text, error.remedy, ARTICLES.get(error.code), str(error))
+
+
+def _with_tries(text: Text, left: int) -> Text:
+    if left == 1:
+        return Text(
+            f"{text.zh}还可再试1次，再错将锁定密码。",
+            f"{text.en} One try is left; after another wrong PIN the PIN will be blocked.",
+        )
+    return Text(f"{text.zh}还可再试{left}次。", f"{text.en} {left} tries are left.")

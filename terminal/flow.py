@@ -1,0 +1,135 @@
+"""Flows: a function of the terminal, written as a generator that yields screens.
+
+A flow yields a screen and gets the answer back; it returns an outcome. It knows no face. A driver
+(console, script, kiosk) shows each screen; `drive` connects the two. What may happen while a screen
+is up (the card is pulled, the holder cancels, nobody answers) is an exception that the driver
+raises and that `drive` throws in at the flow's `yield`.
+
+While money moves the flow yields screens with `cancellable=False`. What happens then waits: the
+section is finished first, or its operation is left unknown in the journal; only then, at the next
+cancellable screen, does the flow hear of it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator
+from contextlib import suppress
+from typing import Protocol
+
+from apdu.pin import Pin
+from apdu.status import CardError, CardRemoved
+from backend_client.errors import BackendError
+from terminal.errors import TerminalError
+from terminal.outcome import Failed, Interruption, Outcome, Stopped, closing
+from terminal.screens import Answer, AskPin, Choose, Confirm, Details, Message, Progress, Screen
+from terminal.text import Text
+
+log = logging.getLogger(__name__)
+
+Flow = Generator[Screen, Answer, Outcome]
+"""Yields screens, receives answers, returns how it ended."""
+
+
+class Driver(Protocol):
+    """A face: shows screens and brings answers back."""
+
+    def show(self, screen: Screen) -> Answer:
+        """Show `screen` and return an answer that it accepts.
+
+        Raises `Cancelled`, `TimedOut` or `CardRemoved` when that happens first.
+        """
+        ...
+
+
+class WrongAnswer(Exception):
+    """A driver brought an answer that its screen does not accept: a fault of the driver."""
+
+
+def run(flow: Flow, driver: Driver) -> Outcome:
+    """Drive `flow` to its end and show the closing screen. Returns the outcome."""
+    outcome = drive(flow, driver)
+    with suppress(Interruption, CardRemoved):
+        driver.show(closing(outcome))
+    return outcome
+
+
+def drive(flow: Flow, driver: Driver) -> Outcome:
+    """Drive `flow` to its end without a closing screen.
+
+    The typed errors of card, back office and terminal become `Failed`; anything else is a fault
+    of the program and is raised.
+    """
+    try:
+        return _steps(flow, driver)
+    except Interruption as stop:
+        return Stopped(stop)
+    except (CardError, BackendError, TerminalError) as error:
+        log.info("flow ended with %s", error.code)
+        return Failed(error)
+    finally:
+        flow.close()
+
+
+def _steps(flow: Flow, driver: Driver) -> Outcome:
+    waiting: Interruption | CardRemoved | None = None
+    try:
+        screen = next(flow)
+        while True:
+            answer: Answer = None
+            try:
+                answer = driver.show(screen)
+            except (Interruption, CardRemoved) as happened:
+                waiting = waiting or happened
+            if waiting is not None and screen.cancellable:
+                thrown, waiting = waiting, None
+                screen = flow.throw(thrown)
+            elif not screen.accepts(answer):
+                raise WrongAnswer(f"{type(screen).__name__} does not take {type(answer).__name__}")
+            else:
+                screen = flow.send(answer)
+    except StopIteration as end:
+        outcome: Outcome = end.value
+        return outcome
+
+
+# Steps of a flow, for `yield from`: each returns an answer of one type.
+
+Step = Generator[Screen, Answer, None]
+
+
+def tell(screen: Message | Details) -> Step:
+    """Show something to be read."""
+    yield screen
+
+
+def working(zh: str, en: str) -> Step:
+    """Say what is going on before doing it."""
+    yield Progress(Text(zh, en))
+
+
+def committing(zh: str, en: str) -> Step:
+    """Say what is being committed: from here to the next other screen nothing interrupts."""
+    yield Progress(Text(zh, en), cancellable=False)
+
+
+def choice(screen: Choose) -> Generator[Screen, Answer, str]:
+    """Ask for one option and return its key."""
+    answer = yield screen
+    if not isinstance(answer, str):
+        raise WrongAnswer("a choice is the key of an option")
+    return answer
+
+
+def pin(screen: AskPin) -> Generator[Screen, Answer, Pin]:
+    """Ask for a PIN. The caller wipes it."""
+    answer = yield screen
+    if not isinstance(answer, Pin):
+        raise WrongAnswer("a PIN is a Pin")
+    return answer
+
+
+def agreement(screen: Confirm) -> Generator[Screen, Answer, bool]:
+    """Ask for yes or no."""
+    answer = yield screen
+    return answer is True

@@ -1,0 +1,98 @@
+"""Committing one operation: the part of a function that cannot be cancelled.
+
+The order is the rule: SENT is durable before the first byte leaves; what certainly did not happen
+is closed as refused; a lost answer makes the operation unknown, and the back office is asked what
+became of it before anybody says anything to the holder. It is never sent again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TypeVar
+
+from backend_client.codec import Message, encode
+from backend_client.errors import BackendError
+from backend_client.errors import Refused as RefusedByCentre
+from terminal.clock import local
+from terminal.errors import StoreError
+from terminal.outcome import Outcome, Refused, Unknown
+from terminal.receipt import Receipt
+from terminal.store.journal import Evidence, Operation, State
+from terminal.text import Text
+from terminal.visit import Visit
+
+log = logging.getLogger(__name__)
+
+M = TypeVar("M", bound=Message)
+R = TypeVar("R", bound=Message)
+
+_UNDONE = Refused(
+    "OPERATION_REVERSED",
+    Text("业务没有办成，已撤销。", "This was not done; whatever was begun has been undone."),
+    Text("没有扣款，可以重新办理。", "Nothing was charged. You may start again."),
+)
+_SLIP_TITLE = Text("业务未完成凭条", "Slip: not finished")
+_DO_NOT_REPEAT = Text(
+    "结果正在核实，请勿重复付款或重复办理。请保留本凭条，稍后再来，或请工作人员按流水号查询。",
+    "The result is being checked. Please do not pay or apply again. Keep this slip; come back "
+    "later, or ask the staff to look up the number.",
+)
+
+
+def commit(visit: Visit, prepared: Operation, request: M, send: Callable[[M], R]) -> Operation:
+    """Send `request` once and return the operation as the journal knows it afterwards.
+
+    Confirmed, reversed (the answer was lost, and nothing holds) or still open. Raises the
+    `BackendError` of an operation that certainly did not happen; it is closed as refused then.
+    """
+    sent = visit.journal.mark_sent(prepared, encode(request))
+    try:
+        return _send(visit, sent, request, send)
+    except StoreError as error:
+        # The answer cannot be kept now, so it is as good as lost: recovery will ask for it.
+        log.exception("operation %s is left as sent: %s", sent.number, error.code)
+        return sent
+
+
+def _send(visit: Visit, sent: Operation, request: M, send: Callable[[M], R]) -> Operation:
+    try:
+        answer = send(request)
+    except BackendError as error:
+        log.info("operation %s: %s", sent.number, error.code)
+        if not error.certainly_not_done:
+            return _resolved(visit, visit.journal.unknown(sent, error.code))
+        answered = isinstance(error, RefusedByCentre)
+        evidence = Evidence.ANSWER if answered else Evidence.NEVER_SENT
+        visit.journal.refuse(sent, evidence, error.code)
+        raise
+    return visit.journal.confirm(sent, Evidence.ANSWER, encode(answer))
+
+
+def _resolved(visit: Visit, unknown: Operation) -> Operation:
+    """Ask at once what became of it; without an answer it stays unknown."""
+    try:
+        return visit.resolve(unknown)
+    except BackendError as error:
+        log.warning("operation %s stays unknown: %s", unknown.number, error.code)
+        return unknown
+
+
+def abandon(visit: Visit, prepared: Operation) -> None:
+    """Close an operation that never left."""
+    visit.journal.reverse(prepared, Evidence.NEVER_SENT)
+
+
+def unfinished(visit: Visit, operation: Operation) -> Outcome | None:
+    """The outcome of a committed operation that is not confirmed; None for one that is."""
+    if operation.state is State.CONFIRMED:
+        return None
+    if operation.state is State.REVERSED:
+        return _UNDONE
+    return Unknown(operation.number, _slip(visit, operation))
+
+
+def _slip(visit: Visit, operation: Operation) -> Receipt:
+    """What the holder takes away when nobody knows yet: the number, and not to pay again."""
+    at = local(visit.clock.now())
+    return Receipt(_SLIP_TITLE, operation.number, at, visit.place, (), (_DO_NOT_REPEAT,))

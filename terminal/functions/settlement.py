@@ -1,0 +1,136 @@
+"""Settlement of a hospital bill (Articles 5, 13): trial, the holder's agreement, confirm, receipt.
+
+The terminal computes nothing that the centre decides. It checks that the parts add up, shows them,
+and books exactly those. Before the holder has agreed nothing is booked anywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+from backend_client.codec import decode
+from backend_client.messages import Bill, ConfirmRequest, Settlement, Split, TrialRequest
+from terminal.flow import Flow, agreement, choice, committing, working
+from terminal.functions.commit import abandon, commit, unfinished
+from terminal.functions.entry import admitted, holder_verified
+from terminal.outcome import Cancelled, Done, Outcome, Refused, Stopped
+from terminal.policy import Function
+from terminal.receipt import Receipt, ReceiptLine
+from terminal.screens import Answer, Choose, Confirm, Option, Screen
+from terminal.sections import bill_section, money, split_lines, split_sections
+from terminal.store.journal import Kind, Operation
+from terminal.text import Text
+from terminal.visit import Visit
+
+_CHOOSE = Text("请选择要结算的账单", "Which bill do you want to settle?")
+_CONFIRM = Text("请核对金额，确认结算", "Please check the amounts and confirm")
+_YES = Text("确认结算", "Settle")
+_NO = Text("不结算", "Do not settle")
+_NO_BILLS = Text("没有待结算的账单。", "There is no bill to settle.")
+_SETTLED = Text("结算完成。", "The bill is settled.")
+_RECEIPT = Text("医疗费用结算单", "Settlement receipt")
+_KEEP = Text("请妥善保管本结算单。", "Please keep this receipt.")
+_WRONG_BILL = Refused(
+    "BILL_DOES_NOT_ADD_UP",
+    Text("这张账单的明细与合计不符，不能结算。", "The items of this bill do not make its total."),
+    Text("没有扣款。请到收费窗口核对账单。", "Nothing was charged. Please ask at the cash desk."),
+)
+_WRONG_SPLIT = Refused(
+    "SPLIT_DOES_NOT_ADD_UP",
+    Text(
+        "服务中心返回的金额不平，不能结算。",
+        "The amounts that the service centre gave do not add up, so nothing can be settled.",
+    ),
+    Text("没有扣款。请到收费窗口结算。", "Nothing was charged. Please settle at the cash desk."),
+)
+_TOO_LATE = Refused(
+    "TRIAL_EXPIRED",
+    Text("金额已过有效时间，请重新结算。", "The amounts are no longer valid. Please start again."),
+    Text("没有扣款。", "Nothing was charged."),
+)
+
+
+def flow(visit: Visit) -> Flow:
+    """Choose a bill, see who pays what, agree, settle."""
+    decision = admitted(visit, Function.SETTLEMENT)
+    if isinstance(decision, Refused):
+        return decision
+    refused = yield from holder_verified(visit, decision)
+    if refused is not None:
+        return refused
+    yield from working("正在查询账单", "Looking for bills")
+    bills = visit.client.bills(visit.card_ref).bills
+    if not bills:
+        return Done(_NO_BILLS)
+    bill = yield from _chosen(bills)
+    if not bill.adds_up():
+        return _WRONG_BILL
+    return (yield from _settled(visit, bill))
+
+
+def _chosen(bills: tuple[Bill, ...]) -> Generator[Screen, Answer, Bill]:
+    options = tuple(
+        Option(
+            bill.bill_id,
+            Text(
+                f"{bill.date:%Y-%m-%d} {bill.department}", f"{bill.date:%Y-%m-%d} {bill.department}"
+            ),
+            money(bill.total_fen),
+        )
+        for bill in bills
+    )
+    key = yield from choice(Choose(_CHOOSE, options))
+    return next(bill for bill in bills if bill.bill_id == key)
+
+
+def _settled(visit: Visit, bill: Bill) -> Flow:
+    """Everything that happens under one operation number."""
+    what = {"bill_id": bill.bill_id, "total_fen": bill.total_fen}
+    prepared = visit.journal.prepare(Kind.SETTLEMENT, visit.card_ref, what)
+    try:
+        agreed = yield from _agreed(visit, bill, prepared.number)
+    except BaseException:
+        # Cancel, removal, an error, the end of the program: nothing has been sent.
+        abandon(visit, prepared)
+        raise
+    if not isinstance(agreed, Split):
+        abandon(visit, prepared)
+        return agreed
+    request = ConfirmRequest(prepared.number, visit.card_ref, bill.bill_id, agreed)
+    operation = commit(visit, prepared, request, visit.client.confirm)
+    return unfinished(visit, operation) or _done(visit, bill, operation)
+
+
+def _agreed(visit: Visit, bill: Bill, number: str) -> Generator[Screen, Answer, Split | Outcome]:
+    """The split that the holder agreed to, with admission asked again; or why there is none."""
+    yield from working("正在试算", "Working out who pays what")
+    request = TrialRequest(number, visit.card_ref, bill.bill_id, bill.total_fen)
+    trial = visit.client.trial(request)
+    if not trial.split.adds_up():
+        return _WRONG_SPLIT
+    shown = (bill_section(bill), *split_sections(trial.split))
+    if not (yield from agreement(Confirm(_CONFIRM, shown, _YES, _NO))):
+        return Stopped(Cancelled())
+    decision = admitted(visit, Function.SETTLEMENT)
+    if isinstance(decision, Refused):
+        return decision
+    if visit.clock.now() >= trial.valid_until:
+        return _TOO_LATE
+    visit.still_here()
+    yield from committing("正在结算，请稍候", "Settling, please wait")
+    return trial.split
+
+
+def _done(visit: Visit, bill: Bill, operation: Operation) -> Done:
+    settlement = decode(Settlement, operation.result)
+    accounts = settlement.current_account_after_fen + settlement.past_accounts_after_fen
+    lines = (
+        ReceiptLine(Text("科室", "Department"), bill.department),
+        ReceiptLine(Text("结算编号", "Settlement"), settlement.settlement_id),
+        *split_lines(settlement.split),
+        ReceiptLine.amount(Text("账户余额", "Account balance after"), accounts),
+    )
+    receipt = Receipt(
+        _RECEIPT, settlement.number, settlement.settled_at, visit.place, lines, (_KEEP,)
+    )
+    return Done(_SETTLED, receipt)

@@ -1,0 +1,38 @@
+"""Logging for the command line. Nothing is logged unless it was asked for.
+
+Logs never hold a PIN, a name, a social security number or a full card number. TRAFFIC, below
+DEBUG, is the exception for names and numbers: it holds every byte of the card, PINs left out.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+from apdu.trace import Event, Trace
+
+TRAFFIC = 5
+log = logging.getLogger(__name__)
+
+
+class TrafficTrace(Trace):
+    """A trace that goes to the log as it happens and is not kept."""
+
+    def add(self, event: Event) -> None:
+        """Log `event`."""
+        log.log(TRAFFIC, "%s", str(Trace([event])).rstrip())
+
+
+def set_up(*, verbose: bool, traffic: bool) -> None:
+    """Log to standard error at DEBUG or TRAFFIC, or not at all."""
+    root = logging.getLogger()
+    if not (verbose or traffic):
+        root.addHandler(logging.NullHandler())
+        return
+    logging.addLevelName(TRAFFIC, "TRAFFIC")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
+    root.addHandler(handler)
+    root.setLevel(TRAFFIC if traffic else logging.DEBUG)
+    if traffic:
+        log.warning("TRAFFIC is on: names and numbers from the card are in this log")

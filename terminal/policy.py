@@ -1,0 +1,91 @@
+"""What each function may do, and under which conditions: the table behind admission.
+
+Safe by default. A *value* function moves money or changes the card's standing at the centre; it
+needs a current blacklist, a trusted clock and a card without an unfinished operation, and no
+setting takes that away. Settings may change the rest, function by function (facts 4.4, 6.4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from enum import StrEnum
+
+
+class Function(StrEnum):
+    """What a holder can ask for; the value names its table `[policy.<value>]` in the settings."""
+
+    READ = "read"
+    QUERY = "query"
+    ACTIVATION = "activation"
+    SETTLEMENT = "settlement"
+    PIN_CHANGE = "pin"
+
+    @property
+    def is_value(self) -> bool:
+        """Whether it moves money or changes the card's standing at the centre."""
+        return self in _VALUE
+
+
+_VALUE = frozenset({Function.ACTIVATION, Function.SETTLEMENT})
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionPolicy:
+    """The conditions of one function.
+
+    `scope`: which entries of the blacklist concern it (social_security, financial, transport).
+    `needs_list`: refuse when the terminal has no blacklist at all.
+    `max_list_age`: how old the list may be, counted from its issue; ignored without `needs_list`.
+    `requires_online`: the back office must be within reach.
+    `requires_activation`: only a card whose social security function is active (Article 12).
+    `requires_pin`: the flow asks for the PIN before anything else.
+    `max_status_age`: how old the known status of the card may be to count as known.
+    `accepts_old_card`: serve cards that stopped at the end of 2020 (Article 30).
+    `accepts_out_of_date`: serve cards before their first and after their last day.
+    """
+
+    scope: str = "social_security"
+    needs_list: bool = True
+    max_list_age: timedelta = timedelta(hours=24)
+    requires_online: bool = True
+    requires_activation: bool = True
+    requires_pin: bool = True
+    max_status_age: timedelta = timedelta(minutes=15)
+    accepts_old_card: bool = False
+    accepts_out_of_date: bool = False
+
+
+Policies = Mapping[Function, FunctionPolicy]
+
+_OFFLINE = FunctionPolicy(
+    max_list_age=timedelta(days=30), requires_online=False, max_status_age=timedelta(days=30)
+)
+
+KIOSK: Policies = {
+    Function.READ: replace(
+        _OFFLINE,
+        requires_activation=False,
+        requires_pin=False,
+        accepts_old_card=True,
+        accepts_out_of_date=True,
+    ),
+    Function.QUERY: _OFFLINE,
+    Function.ACTIVATION: FunctionPolicy(requires_activation=False),
+    Function.SETTLEMENT: FunctionPolicy(),
+    Function.PIN_CHANGE: _OFFLINE,
+}
+"""A terminal that nobody watches: the PIN is asked for everything but reading the card's face."""
+
+POINT_OF_USE: Policies = {
+    **KIOSK,
+    Function.QUERY: replace(_OFFLINE, requires_pin=False),
+}
+"""Staff look at the card and its holder; they query without a PIN."""
+
+DEVELOPER: Policies = {
+    **KIOSK,
+    Function.READ: replace(KIOSK[Function.READ], needs_list=False),
+}
+"""A developer reads cards before the first blacklist has come."""

@@ -1,0 +1,47 @@
+"""Receipts and slips, as values: lines of label and amount that any printer or screen can set.
+
+A receipt carries no name and no full card number, so a forgotten one tells nobody whose it was.
+Money is an integer count of fen; `yuan()` is the only place that turns it into text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from terminal.text import Text
+
+
+def yuan(fen: int) -> str:
+    """An amount in yuan with two places and thousands apart: 123456 -> "1,234.56"."""
+    sign = "-" if fen < 0 else ""
+    return f"{sign}{abs(fen) // 100:,}.{abs(fen) % 100:02d}"
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptLine:
+    """One line: an amount in fen, or a text. `strong` lines are the ones that matter most."""
+
+    label: Text
+    value: str
+    strong: bool = False
+
+    @classmethod
+    def amount(cls, label: Text, fen: int, *, strong: bool = False) -> ReceiptLine:
+        """A line of money."""
+        return cls(label, f"¥ {yuan(fen)}", strong)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the holder takes away: the operation's number, when and where, and what came of it.
+
+    `number` is the operation number under which terminal and back office both know it.
+    """
+
+    title: Text
+    number: str
+    at: datetime
+    place: str
+    lines: tuple[ReceiptLine, ...]
+    notes: tuple[Text, ...] = ()

@@ -1,0 +1,103 @@
+"""What became of an operation whose answer was lost: query first, then reverse.
+
+The centre is asked what it knows of the number. Confirmed there: confirmed here, with what it says.
+Refused or reversed there: nothing happened. Unknown there: a reversal makes sure that it never
+will, also when the request is still under way. While the centre does not answer, the operation
+stays open. A request is never sent a second time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from backend_client.client import BackendClient
+from backend_client.errors import BackendError, BadMessage, NoReply, NotEnrolled, Unreachable
+from backend_client.messages import OperationState, encode
+from terminal.errors import Explanation, explain
+from terminal.store.journal import Evidence, Journal, Kind, Operation, State
+
+NOTE_LENGTH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """What became of the operations found open: those that ended, those that could not.
+
+    `error` is the first reason why one stayed open.
+    """
+
+    closed: tuple[Operation, ...]
+    still_open: tuple[Operation, ...]
+    error: Explanation | None
+
+
+def resolve(operation: Operation, journal: Journal, client: BackendClient) -> Operation:
+    """Bring an open operation to its end and return it; one that has ended is returned as it is.
+
+    Call it for a PREPARED or SENT operation only when nobody is working on it any more.
+
+    Raises `BackendError` when the centre does not answer, or answers something else than was
+    asked; the operation is then UNKNOWN and stays open.
+    """
+    if operation.state is State.PREPARED:
+        return journal.reverse(operation, Evidence.NEVER_SENT)
+    if operation.state is State.SENT:
+        operation = journal.unknown(operation, "no answer")
+    if operation.state is not State.UNKNOWN:
+        return operation
+    found = client.query(operation.number)
+    match found.state:
+        case "confirmed":
+            return journal.confirm(operation, Evidence.QUERY, _result(operation, found))
+        case "refused" | "reversed":
+            note = (found.reason or found.state)[:NOTE_LENGTH]
+            return journal.reverse(operation, Evidence.QUERY, note)
+        case "unknown":
+            client.reverse(operation.number)
+            return journal.reverse(operation, Evidence.REVERSAL)
+
+
+def resolve_all(
+    operations: Iterable[Operation], journal: Journal, client: BackendClient
+) -> Recovery:
+    """Bring each of `operations` to its end; once the centre is away it is not asked again."""
+    closed: list[Operation] = []
+    still_open: list[Operation] = []
+    first: BackendError | None = None
+    away = False
+    for operation in operations:
+        if away and operation.state is not State.PREPARED:
+            still_open.append(operation)
+            continue
+        try:
+            closed.append(resolve(operation, journal, client))
+        except BackendError as error:
+            first = first or error
+            away = isinstance(error, Unreachable | NoReply | NotEnrolled)
+            still_open.append(journal.find(operation.number) or operation)
+    return Recovery(tuple(closed), tuple(still_open), explain(first) if first else None)
+
+
+def _result(operation: Operation, found: OperationState) -> Mapping[str, Any]:
+    """What the centre booked. Raises `BadMessage` when it is not what this terminal sent."""
+    if operation.kind is Kind.SETTLEMENT:
+        if found.settlement is None:
+            raise BadMessage("/settlement", "required when confirmed", found.schema)
+        booked = encode(found.settlement)
+        _same(booked, operation.payload, ("bill_id", "split"), "/settlement")
+        return booked
+    if found.activation is None:
+        raise BadMessage("/activation", "required when confirmed", found.schema)
+    done = encode(found.activation)
+    _same(done["status"], operation.payload, ("card",), "/activation/status")
+    return done
+
+
+def _same(
+    answered: Mapping[str, Any], sent: Mapping[str, Any], names: tuple[str, ...], place: str
+) -> None:
+    for name in names:
+        if answered[name] != sent.get(name):
+            raise BadMessage(f"{place}/{name}", "what was sent", OperationState.schema)

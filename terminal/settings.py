@@ -1,0 +1,295 @@
+"""The terminal's settings: a TOML file, the environment, and a profile's defaults beneath.
+
+`load_settings` reads them once, at start. A setting `key` of the section `[section]` may also come
+from the environment as `SSCT_SECTION_KEY`, which wins over the file; the file wins over the
+profile.
+Whatever is unknown, badly written or unsafe is a `ConfigurationError` that names the file or
+variable, the setting and what is allowed.
+
+Profiles: `developer` (software keys, local back office), `kiosk` (nobody watches) and
+`point-of-use` (staff watch). The last two are production: software keys are refused.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from terminal.circumstances import CardRules
+from terminal.errors import ConfigurationError
+from terminal.policy import DEVELOPER, KIOSK, POINT_OF_USE, Function, FunctionPolicy, Policies
+from terminal.setting_sources import Readers, Sources
+from terminal.setting_values import (
+    Read,
+    day,
+    duration,
+    flag,
+    key,
+    matching,
+    one_of,
+    path,
+    several,
+    text,
+    web_address,
+    whole,
+)
+
+if TYPE_CHECKING:
+    from backend_client.messages import Profile
+
+PROFILES = ("developer", "kiosk", "point-of-use")
+CONFIG_VARIABLE = "SSCT_CONFIG"
+OTHER_VARIABLES = frozenset({CONFIG_VARIABLE, "SSCT_FUZZ", "SSCT_REQUIRE_REAL"})
+"""Variables of this project that are not settings."""
+
+
+@dataclass(frozen=True, slots=True)
+class TerminalSettings:
+    """Who and where the terminal is.
+
+    `profile`: developer, kiosk or point-of-use; the defaults of everything else.
+    `institution`: the 12 characters that open every operation number, until the back office has
+    said which at enrolment. `institution_name`: the same, for receipts.
+    `data_dir`: where the store lies. `language`: which language comes first, zh or en.
+    """
+
+    profile: Profile
+    institution: str
+    institution_name: str
+    data_dir: Path
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderSettings:
+    """Which reader: a part of its name (empty: the only one), and which of several alike.
+
+    `exclusive`: hold the reader alone from insertion to removal.
+    """
+
+    pattern: str
+    slot: int
+    exclusive: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BackendSettings:
+    """Where the back office is (empty: nowhere, work offline) and how long to wait for it.
+
+    `connect_timeout` for a connection, `read_timeout` for each piece of an answer, `total_timeout`
+    for a whole answer. `attempts`: how often a read is tried in all; money is sent once.
+    """
+
+    url: str
+    connect_timeout: timedelta
+    read_timeout: timedelta
+    total_timeout: timedelta
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class SecuritySettings:
+    """Where the keys are: `sam` is software or psam. `production` refuses software keys."""
+
+    sam: str
+    production: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSettings:
+    """The key that seals personal data: in `key_file` (empty: beside the database), or in `key`.
+
+    `key` (64 hex digits) is taken from the environment only, as SSCT_STORE_KEY: a settings file is
+    no place for a secret.
+    """
+
+    key_file: Path | None
+    key: bytes | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PinSettings:
+    """What a new PIN may be, in digits. `initial`: PINs that cards are issued with.
+
+    Nobody may keep one of those: activation asks for a new PIN.
+    """
+
+    initial: tuple[str, ...] = field(repr=False)
+    min_length: int
+    max_length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Where the terminal begins nothing new.
+
+    `open_operations`: how many operations may be unfinished at once.
+    """
+
+    open_operations: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All of it. `policy` has one entry for every function (terminal/policy.py)."""
+
+    terminal: TerminalSettings
+    reader: ReaderSettings
+    backend: BackendSettings
+    security: SecuritySettings
+    store: StoreSettings
+    cards: CardRules
+    pin: PinSettings
+    limits: Limits
+    policy: Policies
+
+
+_SECOND, _MINUTE, _HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
+_YEAR = timedelta(days=366)
+_DIGITS = matching(r"\d{1,24}", "digits")
+_VERSION = one_of("1.0", "2.0", "3.0")
+_SCOPES = ("social_security", "financial", "transport")
+
+_READ_SECTIONS: Readers = {
+    "terminal": {
+        "profile": one_of(*PROFILES),
+        "institution": matching(r"[0-9A-Za-z]{12}", "12 digits or letters"),
+        "institution_name": text,
+        "data_dir": path,
+        "language": one_of("zh", "en"),
+    },
+    "reader": {"pattern": text, "slot": whole(0, 255), "exclusive": flag},
+    "backend": {
+        "url": web_address,
+        "connect_timeout": duration(_SECOND, 2 * _MINUTE),
+        "read_timeout": duration(_SECOND, 5 * _MINUTE),
+        "total_timeout": duration(_SECOND, 10 * _MINUTE),
+        "attempts": whole(1, 10),
+    },
+    "security": {"sam": one_of("software", "psam"), "production": flag},
+    "store": {"key_file": path, "key": key},
+    "cards": {
+        "regions": several(_DIGITS),
+        "initialisers": several(_DIGITS),
+        "versions": several(_VERSION),
+        "stopped_versions": several(_VERSION),
+        "stopped_from": day,
+    },
+    "pin": {
+        "initial": several(matching(r"\d{4,16}", "PINs of 4 to 16 digits")),
+        "min_length": whole(4, 16),
+        "max_length": whole(4, 16),
+    },
+    "limits": {"open_operations": whole(1, 10_000)},
+}
+_READ_POLICY: Mapping[str, Read] = {
+    "scope": one_of(*_SCOPES),
+    "needs_list": flag,
+    "max_list_age": duration(_MINUTE, _YEAR),
+    "requires_online": flag,
+    "requires_activation": flag,
+    "requires_pin": flag,
+    "max_status_age": duration(_SECOND, _YEAR),
+    "accepts_old_card": flag,
+    "accepts_out_of_date": flag,
+}
+
+_READERS: Readers = {
+    **_READ_SECTIONS,
+    **{f"policy.{function}": _READ_POLICY for function in Function},
+}
+_POLICIES: Mapping[str, Policies] = {
+    "developer": DEVELOPER,
+    "kiosk": KIOSK,
+    "point-of-use": POINT_OF_USE,
+}
+
+_SOFTWARE_ONLY = {"sam": "software", "production": False}
+_PRODUCTION = {"sam": "psam", "production": True}
+_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
+    "terminal": {"institution": "990100000001", "institution_name": "", "language": "zh"},
+    "reader": {"pattern": "", "slot": 0, "exclusive": True},
+    "backend": {
+        "url": "",
+        "connect_timeout": timedelta(seconds=5),
+        "read_timeout": timedelta(seconds=15),
+        "total_timeout": timedelta(seconds=60),
+        "attempts": 3,
+    },
+    "store": {"key_file": None, "key": None},
+    "pin": {"initial": ("123456",), "min_length": 6, "max_length": 12},
+    "limits": {"open_operations": 20},
+}
+_SHANGHAI_ONLY = asdict(CardRules(regions=("31",)))
+_PROFILE_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
+    "developer": {"security": _SOFTWARE_ONLY, "cards": asdict(CardRules())},
+    "kiosk": {"security": _PRODUCTION, "cards": _SHANGHAI_ONLY},
+    "point-of-use": {"security": _PRODUCTION, "cards": _SHANGHAI_ONLY},
+}
+
+
+def load_settings(file: Path | None, environ: Mapping[str, str]) -> Settings:
+    """The settings from `file` (None: the one that SSCT_CONFIG names, if any) and `environ`.
+
+    Raises `ConfigurationError`.
+    """
+    if file is None and environ.get(CONFIG_VARIABLE):
+        file = Path(environ[CONFIG_VARIABLE])
+    sources = Sources(file, environ, _READERS)
+    sources.refuse_unknown(OTHER_VARIABLES)
+    _refuse_written_key(sources)
+    profile = sources.section("terminal", {"profile": "developer"})["profile"]
+    defaults = {**_DEFAULTS, **_PROFILE_DEFAULTS[profile]}
+    place = {"profile": profile, "data_dir": default_data_dir(environ)}
+    settings = Settings(
+        terminal=TerminalSettings(**sources.section("terminal", {**defaults["terminal"], **place})),
+        reader=ReaderSettings(**sources.section("reader", defaults["reader"])),
+        backend=BackendSettings(**sources.section("backend", defaults["backend"])),
+        security=SecuritySettings(**sources.section("security", defaults["security"])),
+        store=StoreSettings(**sources.section("store", defaults["store"])),
+        cards=CardRules(**sources.section("cards", defaults["cards"])),
+        pin=PinSettings(**sources.section("pin", defaults["pin"])),
+        limits=Limits(**sources.section("limits", defaults["limits"])),
+        policy={
+            function: FunctionPolicy(**sources.section(f"policy.{function}", asdict(policy)))
+            for function, policy in _POLICIES[profile].items()
+        },
+    )
+    _refuse_unsafe(settings)
+    return settings
+
+
+def default_data_dir(environ: Mapping[str, str]) -> Path:
+    """Where a program of this user keeps its state, by the custom of the system."""
+    if sys.platform == "win32":
+        return Path(environ.get("LOCALAPPDATA", ".")) / "ssct"
+    home = Path(environ.get("HOME", "."))
+    if sys.platform == "darwin":
+        return home / "Library" / "Application Support" / "ssct"
+    return Path(environ.get("XDG_STATE_HOME") or home / ".local" / "state") / "ssct"
+
+
+def _refuse_written_key(sources: Sources) -> None:
+    if sources.in_file("store", "key"):
+        raise ConfigurationError(
+            "[store] key does not belong in a file: use [store] key_file or SSCT_STORE_KEY"
+        )
+
+
+def _refuse_unsafe(settings: Settings) -> None:
+    """What is well written and still must not be."""
+    if settings.security.production and settings.security.sam == "software":
+        raise ConfigurationError(
+            "[security] sam = software is for development: with production = true it must be psam"
+        )
+    if settings.pin.min_length > settings.pin.max_length:
+        raise ConfigurationError("[pin] min_length must not be more than max_length")
+    for function, policy in settings.policy.items():
+        if function.is_value and not policy.needs_list:
+            raise ConfigurationError(
+                f"[policy.{function}] needs_list must be true: it changes money or standing"
+            )

@@ -1,0 +1,304 @@
+"""The journal: every operation that changes something at the centre or on the card.
+
+States: PREPARED -> SENT -> CONFIRMED | REFUSED | UNKNOWN, UNKNOWN -> CONFIRMED | REVERSED, and
+PREPARED -> REVERSED for what never left. An operation gets its number once and is durable before
+the first byte leaves; every step is durable when its method returns. A row is closed by evidence
+only. A lost answer makes UNKNOWN, never a second try: query first, then reverse (resolution.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, func, select, update
+
+from backend_client.messages import CardRef, decode, encode
+from terminal.clock import Clock, local
+from terminal.errors import JournalError, NumbersExhausted
+from terminal.store.chain import ChainCheck, Head, check, event_hash, row_hash
+from terminal.store.schema import journal_event, operation
+from terminal.store.store import Store
+
+_SEQUENCE = "journal_sequence"
+_HEAD = "journal_head"
+_SEQUENCES = 10_000
+
+
+class State(StrEnum):
+    """Where an operation stands."""
+
+    PREPARED = "prepared"
+    SENT = "sent"
+    CONFIRMED = "confirmed"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+    REVERSED = "reversed"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the operation still needs an end."""
+        return self in _OPEN
+
+
+_OPEN = (State.PREPARED, State.SENT, State.UNKNOWN)
+
+
+class Kind(StrEnum):
+    """What an operation does."""
+
+    ACTIVATION = "activation"
+    SETTLEMENT = "settlement"
+
+
+class Evidence(StrEnum):
+    """What closes an operation."""
+
+    ANSWER = "answer"  # the centre's answer to the request itself
+    QUERY = "query"  # the centre's answer to "what became of it?"
+    REVERSAL = "reversal"  # the centre's answer to "undo it"
+    NEVER_SENT = "never sent"  # it is certain that the request did not reach the centre
+
+
+_ALLOWED: Mapping[tuple[State, State], tuple[Evidence | None, ...]] = {
+    (State.PREPARED, State.SENT): (None,),
+    (State.PREPARED, State.REVERSED): (Evidence.NEVER_SENT,),
+    (State.SENT, State.CONFIRMED): (Evidence.ANSWER,),
+    (State.SENT, State.REFUSED): (Evidence.ANSWER, Evidence.NEVER_SENT),
+    (State.SENT, State.UNKNOWN): (None,),
+    (State.UNKNOWN, State.CONFIRMED): (Evidence.QUERY,),
+    (State.UNKNOWN, State.REVERSED): (Evidence.QUERY, Evidence.REVERSAL),
+}
+"""Every step there is, and the evidence that it takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation as it stood when it was read. Give it to the journal to take the next step.
+
+    `payload` is what is to be sent, `result` what came back; both as JSON objects.
+    """
+
+    number: str
+    kind: Kind
+    state: State
+    card: CardRef = field(repr=False)
+    payload: Mapping[str, Any] = field(repr=False)
+    result: Mapping[str, Any] | None = field(repr=False)
+    evidence: Evidence | None
+    prepared_at: datetime
+    changed_at: datetime
+
+
+class Journal:
+    """The journal of one terminal.
+
+    `institution` is the 12 characters that open every number; `terminal_number` the 12 digits of
+    the security module, recorded with every operation.
+    """
+
+    def __init__(
+        self, store: Store, clock: Clock, institution: str, terminal_number: str = "0" * 12
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._institution = institution
+        self._terminal_number = terminal_number
+
+    def prepare(self, kind: Kind, card: CardRef, payload: Mapping[str, Any]) -> Operation:
+        """Give an operation its number and make it durable. Raises `StoreError`.
+
+        Raises `NumbersExhausted` when this second has no number left.
+        """
+        now = self._clock.now()
+        with self._store.writing() as connection:
+            number = self._next_number(connection, now)
+            row = {
+                "number": number,
+                "kind": kind.value,
+                "state": State.PREPARED.value,
+                "terminal_number": self._terminal_number,
+                "card_index": self._store.index(card.card_id),
+                "card": self._store.seal(encode(card), _place("card", number)),
+                "payload": self._store.seal(dict(payload), _place("payload", number)),
+                "result": None,
+                "evidence": None,
+                "prepared_at": now,
+                "changed_at": now,
+            }
+            connection.execute(operation.insert().values(row))
+            self._append(connection, row, note=None)
+        return self._operation(row)
+
+    def mark_sent(self, prepared: Operation, payload: Mapping[str, Any] | None = None) -> Operation:
+        """PREPARED -> SENT: call this before the first byte leaves.
+
+        `payload` replaces what was prepared by exactly what is being sent.
+        """
+        return self._step(prepared, State.SENT, payload=payload)
+
+    def confirm(self, sent: Operation, evidence: Evidence, result: Mapping[str, Any]) -> Operation:
+        """SENT or UNKNOWN -> CONFIRMED, with what the centre answered."""
+        return self._step(sent, State.CONFIRMED, evidence=evidence, result=result)
+
+    def refuse(self, sent: Operation, evidence: Evidence, note: str | None = None) -> Operation:
+        """SENT -> REFUSED: nothing happened. `note` is a stable code that says why."""
+        return self._step(sent, State.REFUSED, evidence=evidence, note=note)
+
+    def unknown(self, sent: Operation, note: str | None = None) -> Operation:
+        """SENT -> UNKNOWN: the answer was lost."""
+        return self._step(sent, State.UNKNOWN, note=note)
+
+    def reverse(self, unknown: Operation, evidence: Evidence, note: str | None = None) -> Operation:
+        """UNKNOWN -> REVERSED, or PREPARED -> REVERSED for what was never sent."""
+        return self._step(unknown, State.REVERSED, evidence=evidence, note=note)
+
+    def find(self, number: str) -> Operation | None:
+        """The operation of this number."""
+        query = select(operation).where(operation.c.number == number)
+        with self._store.reading() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else self._operation(row._asdict())
+
+    def open_operations(self, card_id: str | None = None) -> tuple[Operation, ...]:
+        """Every operation without an end, oldest first; with `card_id`, that card's only."""
+        query = (
+            select(operation)
+            .where(operation.c.state.in_([state.value for state in _OPEN]))
+            .order_by(operation.c.prepared_at, operation.c.number)
+        )
+        if card_id is not None:
+            query = query.where(operation.c.card_index == self._store.index(card_id))
+        with self._store.reading() as connection:
+            rows = connection.execute(query).all()
+        return tuple(self._operation(row._asdict()) for row in rows)
+
+    def counts(self) -> dict[State, int]:
+        """How many operations there are in each state."""
+        query = select(operation.c.state, func.count().label("how_many")).group_by(
+            operation.c.state
+        )
+        with self._store.reading() as connection:
+            found = {row.state: row.how_many for row in connection.execute(query)}
+        return {state: found.get(state.value, 0) for state in State}
+
+    def unfinished(self) -> int:
+        """How many operations have left and have no end yet: SENT and UNKNOWN."""
+        query = (
+            select(func.count())
+            .select_from(operation)
+            .where(operation.c.state.in_([State.SENT.value, State.UNKNOWN.value]))
+        )
+        with self._store.reading() as connection:
+            return connection.execute(query).scalar_one()
+
+    def verify_chain(self, last: int | None = None) -> ChainCheck:
+        """Check every event and operation against the hash chain and its sealed head.
+
+        `last` checks only that many events at the end, which takes no longer as the years go by.
+        """
+        with self._store.reading() as connection:
+            head = Head.from_json(self._store.get(_HEAD, connection))
+            return check(connection, head, last)
+
+    def _step(
+        self,
+        before: Operation,
+        state: State,
+        *,
+        evidence: Evidence | None = None,
+        payload: Mapping[str, Any] | None = None,
+        result: Mapping[str, Any] | None = None,
+        note: str | None = None,
+    ) -> Operation:
+        """Take one step. Raises `JournalError` when it is not allowed from where the row stands."""
+        if evidence not in _ALLOWED.get((before.state, state), ()):
+            raise JournalError(
+                f"{before.number}: {before.state} -> {state} by {evidence} is not a step"
+            )
+        number = before.number
+        change: dict[str, Any] = {"state": state.value, "changed_at": self._clock.now()}
+        change["evidence"] = None if evidence is None else evidence.value
+        if payload is not None:
+            change["payload"] = self._store.seal(dict(payload), _place("payload", number))
+        if result is not None:
+            change["result"] = self._store.seal(dict(result), _place("result", number))
+        with self._store.writing() as connection:
+            row = self._change(connection, before, change)
+            self._append(connection, row, note)
+        return self._operation(row)
+
+    def _change(
+        self, connection: Connection, before: Operation, change: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Write `change` if the row still stands where `before` saw it; return the whole row."""
+        this = operation.c.number == before.number
+        statement = update(operation).where(this, operation.c.state == before.state.value)
+        if connection.execute(statement.values(change)).rowcount != 1:
+            raise JournalError(f"{before.number} is no longer {before.state}")
+        return connection.execute(select(operation).where(this)).one()._asdict()
+
+    def _append(self, connection: Connection, row: dict[str, Any], note: str | None) -> None:
+        """Chain the step that led to `row`."""
+        head = Head.from_json(self._store.get(_HEAD, connection))
+        event = {
+            "sequence": head.count + 1,
+            "number": row["number"],
+            "state": row["state"],
+            "at": row["changed_at"],
+            "evidence": row["evidence"],
+            "note": note,
+            "row_hash": row_hash(row),
+        }
+        event["hash"] = event_hash(head.hash, event)
+        connection.execute(journal_event.insert().values(event))
+        head = Head(head.count + 1, event["hash"])
+        self._store.put(_HEAD, head.as_json(), connection)
+
+    def _next_number(self, connection: Connection, now: datetime) -> str:
+        """Institution 12, Shanghai time 14, sequence 4; never one that was given before.
+
+        The sequence goes on across restarts. It starts anywhere, so that two terminals of one
+        institution that were installed together do not count in step. When the clock went back,
+        numbers that were given then are passed over.
+        """
+        prefix = f"{self._institution}{local(now):%Y%m%d%H%M%S}"
+        last = self._store.get(_SEQUENCE, connection)
+        sequence = last["last"] if last else int.from_bytes(self._store.random(4), "big")
+        taken = _taken(connection, prefix)
+        for _ in range(_SEQUENCES):
+            sequence = (sequence + 1) % _SEQUENCES
+            number = f"{prefix}{sequence:04d}"
+            if number not in taken:
+                self._store.put(_SEQUENCE, {"last": sequence}, connection)
+                return number
+        raise NumbersExhausted(f"no number is left for {local(now):%H:%M:%S}")
+
+    def _operation(self, row: Mapping[str, Any]) -> Operation:
+        number, result, evidence = row["number"], row["result"], row["evidence"]
+        unseal = self._store.unseal
+        return Operation(
+            number=number,
+            kind=Kind(row["kind"]),
+            state=State(row["state"]),
+            card=decode(CardRef, unseal(row["card"], _place("card", number))),
+            payload=unseal(row["payload"], _place("payload", number)),
+            result=None if result is None else unseal(result, _place("result", number)),
+            evidence=None if evidence is None else Evidence(evidence),
+            prepared_at=row["prepared_at"],
+            changed_at=row["changed_at"],
+        )
+
+
+def _taken(connection: Connection, prefix: str) -> frozenset[str]:
+    """The numbers already given in this second."""
+    query = select(operation.c.number).where(operation.c.number.between(prefix, f"{prefix}9999"))
+    return frozenset(connection.execute(query).scalars())
+
+
+def _place(column: str, number: str) -> str:
+    """The context that a sealed column of one row is bound to."""
+    return f"operation/{column}/{number}"

@@ -1,0 +1,83 @@
+"""Making a store, and leading an older one to the newest revision.
+
+A fresh store is made at the newest revision at once. An older one is copied aside first, then led
+up in one transaction, so a crash leaves either the old store or the new one. Alembic is imported
+only when there is something to lead.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, inspect, text
+
+from terminal.errors import StoreDamaged, StoreTooNew
+from terminal.store.key import sync_directory
+from terminal.store.schema import REVISIONS, metadata
+
+NEWEST = REVISIONS[-1]
+
+
+def bring_up_to_date(engine: Engine, file: Path) -> None:
+    """Make the tables, or migrate them after copying `file` aside.
+
+    Raises `StoreTooNew` for a revision this program does not know and `StoreDamaged` for a database
+    that is not a store.
+    """
+    with engine.connect() as connection:
+        revision = stored_revision(connection)
+    if revision is None:
+        with engine.begin() as connection:
+            _create(connection)
+    elif revision != NEWEST:
+        back_up(file, revision)
+        migrate(engine)
+
+
+def stored_revision(connection: Connection) -> str | None:
+    """The store's revision, None for an empty database."""
+    tables = inspect(connection).get_table_names()
+    if not tables:
+        return None
+    if "alembic_version" not in tables:
+        raise StoreDamaged("the database is not a store of this program")
+    revision = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    if revision not in REVISIONS:
+        raise StoreTooNew(f"the store has revision {revision}, this program knows {NEWEST}")
+    return str(revision)
+
+
+def back_up(file: Path, revision: str) -> Path:
+    """Copy the store aside, complete and durable, and return the copy's path."""
+    copy = file.with_name(f"{file.name}.{revision}.bak")
+    draft = file.with_name(f"{copy.name}.new")
+    draft.unlink(missing_ok=True)
+    with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(draft)) as target:
+        draft.chmod(0o600)
+        target.execute("PRAGMA synchronous=FULL")
+        source.backup(target)
+    draft.replace(copy)
+    sync_directory(file.parent)
+    return copy
+
+
+def _create(connection: Connection) -> None:
+    metadata.create_all(connection)
+    connection.execute(
+        text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
+    )
+    connection.execute(text("INSERT INTO alembic_version VALUES (:newest)"), {"newest": NEWEST})
+
+
+def migrate(engine: Engine, target: str = NEWEST) -> None:
+    """Lead the store of `engine` up to the revision `target`, all or nothing."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, target)

@@ -1,0 +1,1 @@
+"""One file a revision. Only ever add; a revision that was released does not change."""

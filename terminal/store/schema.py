@@ -1,0 +1,172 @@
+"""The tables of the store, as they are at the newest revision.
+
+`migrations/` leads an older store here; a test holds both to the same result. Personal data are
+in sealed columns; a card is found by its blind index, never by its number.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    DDL,
+    Column,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    event,
+)
+from sqlalchemy.schema import ExecutableDDLElement
+from sqlalchemy.types import TypeDecorator
+
+REVISIONS = ("0001", "0002")
+"""Every revision of the schema, oldest first."""
+
+
+class Instant(TypeDecorator[datetime]):
+    """An instant, kept as ISO 8601 text in UTC with microseconds, so that text order is time order.
+
+    Raises `ValueError` for an instant without a time zone.
+    """
+
+    impl = String(32)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> str | None:
+        """To text."""
+        return None if value is None else instant_text(value)
+
+    def process_result_value(self, value: str | None, _dialect: Dialect) -> datetime | None:
+        """From text."""
+        return None if value is None else datetime.fromisoformat(value)
+
+
+def instant_text(instant: datetime) -> str:
+    """`instant` as the store writes it."""
+    if instant.tzinfo is None:
+        raise ValueError("an instant needs a time zone")
+    return instant.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+metadata = MetaData()
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+)
+"""Single values: counters, the head of the journal's chain, the terminal's identity (sealed)."""
+
+operation = Table(
+    "operation",
+    metadata,
+    Column("number", String(30), primary_key=True),
+    Column("kind", String(20), nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("terminal_number", String(12), nullable=False),
+    Column("card_index", LargeBinary(32), nullable=False),
+    Column("card", LargeBinary, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    Column("result", LargeBinary),
+    Column("evidence", String(16)),
+    Column("prepared_at", Instant, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    Index("operation_by_state", "state"),
+    Index("operation_by_card", "card_index"),
+)
+"""The journal's rows in their present state. `card`, `payload` and `result` are sealed."""
+
+journal_event = Table(
+    "journal_event",
+    metadata,
+    Column("sequence", Integer, primary_key=True, autoincrement=False),
+    Column("number", String(30), ForeignKey("operation.number"), nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("evidence", String(16)),
+    Column("note", String(64)),
+    Column("row_hash", LargeBinary(32), nullable=False),
+    Column("hash", LargeBinary(32), nullable=False),
+)
+"""Every step of every operation, append-only and hash-chained (store/chain.py)."""
+
+blacklist = Table(
+    "blacklist",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("head", Text, nullable=False),
+    Column("applied_at", Instant, nullable=False),
+)
+"""One row: what the list in force says of itself, as JSON."""
+
+blacklist_entry = Table(
+    "blacklist_entry",
+    metadata,
+    Column("entry_id", String(64), primary_key=True),
+    Column("card_id", String(32)),
+    Column("number_from", String(9)),
+    Column("number_to", String(9)),
+    Column("reason", String(20), nullable=False),
+    Column("scope", String(60), nullable=False),
+    Column("action", String(30), nullable=False),
+    Column("valid_from", String(32), nullable=False),
+    Column("valid_until", String(32)),
+    Index("blacklist_entry_by_card", "card_id"),
+    Index("blacklist_entry_by_number", "number_from"),
+)
+"""The entries of the list in force, as they were signed."""
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("at", Instant, nullable=False),
+    Column("face", String(20), nullable=False),
+    Column("function", String(20), nullable=False),
+    Column("card_index", LargeBinary(32)),
+    Column("outcome", String(10), nullable=False),
+    Column("reason", String(40)),
+    Column("article", Integer),
+    Column("list_version", Integer),
+    Index("audit_by_card", "card_index"),
+    sqlite_autoincrement=True,
+)
+"""Who used which card, when, through which face and for what (Articles 25, 27). Append-only."""
+
+card_status = Table(
+    "card_status",
+    metadata,
+    Column("card_index", LargeBinary(32), primary_key=True),
+    Column("status", LargeBinary, nullable=False),
+    Column("as_of", Instant, nullable=False),
+)
+"""The last status that the back office gave of a card, sealed."""
+
+
+def forbid(table: str, action: str) -> str:
+    """The SQL of a trigger that forbids `action` (UPDATE or DELETE) on `table`."""
+    return (
+        f"CREATE TRIGGER {table}_no_{action.lower()} BEFORE {action} ON {table} "
+        f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+    )
+
+
+FORBIDDEN = (
+    ("journal_event", "UPDATE"),
+    ("journal_event", "DELETE"),
+    ("operation", "DELETE"),
+    ("audit", "UPDATE"),
+    ("audit", "DELETE"),
+)
+"""What the database itself refuses, whoever asks."""
+
+for _table, _action in FORBIDDEN:
+    _trigger: ExecutableDDLElement = DDL(forbid(_table, _action))  # type: ignore[no-untyped-call]
+    event.listen(metadata.tables[_table], "after_create", _trigger)

@@ -1,0 +1,51 @@
+"""What a function is given: one card in the reader, and the parts of the terminal it may use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from backend_client.messages import CardRef
+
+if TYPE_CHECKING:
+    from apdu.ssc.basic import BasicData
+    from apdu.ssc.card import SocialSecurityCard
+    from backend_client.client import BackendClient
+    from backend_client.messages import CardStatus
+    from terminal.admission import Decision
+    from terminal.clock import Clock
+    from terminal.policy import Function
+    from terminal.settings import PinSettings
+    from terminal.store.journal import Journal, Operation
+
+
+@dataclass(slots=True)
+class Visit:
+    """One card presence, from insertion to removal, as a function sees it.
+
+    `admit(function)` asks admission, each time anew, and writes the audit trail. `still_here()`
+    proves that the same genuine card is still in the reader (raises `CardRemoved`, `NotAuthentic`).
+    `resolve(operation)` asks the back office what became of an operation whose answer was lost, and
+    reverses it when it is not known there. `remember(status)` keeps the card's status for later
+    decisions. `place` is the institution's name, for receipts. `pin_verified` is set once the
+    holder has given the right PIN; the card remembers it until it is powered off.
+    """
+
+    card: SocialSecurityCard
+    basic: BasicData
+    client: BackendClient
+    journal: Journal
+    clock: Clock
+    place: str
+    pin_rules: PinSettings
+    admit: Callable[[Function], Decision]
+    still_here: Callable[[], None]
+    resolve: Callable[[Operation], Operation]
+    remember: Callable[[CardStatus], None]
+    pin_verified: bool = False
+
+    @property
+    def card_ref(self) -> CardRef:
+        """The card as the back office knows it."""
+        return CardRef(self.basic.card_id.hex(), self.basic.card_number)
