@@ -1,0 +1,94 @@
+"""The keys in a simulated card: found by number or name, derived from roots, with retry counters.
+
+Which keys there are is the table of `apdu.ssc.keys` (facts 4.2, 3.5). No command writes keys, so
+their values stay outside the memory that can be torn; their retry counters lie in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from apdu.crypto import Algorithm, card_key
+from apdu.ssc.keys import KeyName
+from simulator.card.counter import RetryCounter
+from simulator.card.memory import Memory
+
+_GLOBAL = "SSSE"
+_LOCAL_BIT = 0x80
+_DEFAULT_VERSION = 1
+
+
+class CardKey:
+    """One key: its value, derived on first use, and its retry counter."""
+
+    __slots__ = ("_ring", "_value", "name", "tries")
+
+    def __init__(self, ring: Keyring, name: KeyName, tries: RetryCounter) -> None:
+        self._ring = ring
+        self._value: bytes | None = None
+        self.name = name
+        self.tries = tries
+
+    @property
+    def value(self) -> bytes:
+        """The card's own key, three levels below its root (facts 4.3)."""
+        if self._value is None:
+            self._value = self._ring.derive(self.name)
+        return self._value
+
+
+class Keyring:
+    """All keys of one card. `roots` are the root keys, one for every name."""
+
+    def __init__(
+        self,
+        memory: Memory,
+        roots: Mapping[KeyName, bytes],
+        *,
+        algorithm: Algorithm,
+        region: str,
+        historical: bytes,
+        retries: int,
+    ) -> None:
+        self._roots = roots
+        self._region = region
+        self._historical = historical
+        self.algorithm = algorithm
+        self._keys = {
+            name: CardKey(self, name, RetryCounter(memory, retries, retries)) for name in roots
+        }
+        self._authenticators = {
+            (name.spec.df, name.card_id): key
+            for name, key in self._keys.items()
+            if name.card_id is not None and name is not KeyName.IRK and not name.spec.short
+        }
+
+    def named(self, name: KeyName) -> CardKey:
+        """The key of that name."""
+        return self._keys[name]
+
+    def authenticator(self, df: str, key_id: int, version: int | None) -> CardKey | None:
+        """The key that EXTERNAL AUTHENTICATE addresses while `df` is current, or None.
+
+        Bit 8 of the key id marks a key of the current DF, the others belong to SSSE (facts 4.1).
+        A simulated card holds version 1 of every key.
+        """
+        if version not in (None, _DEFAULT_VERSION):
+            return None
+        return self._authenticators.get((df if key_id & _LOCAL_BIT else _GLOBAL, key_id))
+
+    def internal(self, version: int | None) -> CardKey | None:
+        """The key of INTERNAL AUTHENTICATE, or None for a version that the card lacks."""
+        return self.named(KeyName.IRK) if version in (None, _DEFAULT_VERSION) else None
+
+    def message_key(self, df: str) -> CardKey | None:
+        """The key that enciphers and authenticates commands while `df` is current (facts 4.2)."""
+        return next(
+            (k for n, k in self._keys.items() if n.spec.short and n.spec.df == df),
+            None,
+        )
+
+    def derive(self, name: KeyName) -> bytes:
+        """The card key of that name."""
+        root = self._roots[name][: name.length(self.algorithm)]
+        return card_key(self.algorithm, root, self._region, self._historical)

@@ -1,0 +1,162 @@
+"""Making a card from a profile: directories, files, keys, PIN and account, as an issuer does.
+
+The files and their rules come from the one file map, `apdu.ssc.files`; nothing is listed here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from apdu.crypto import Algorithm
+from apdu.pin import Pin
+from apdu.sam import DEVELOPMENT_KEYS
+from apdu.ssc.files import DIRECTORIES, file_map
+from apdu.ssc.filespec import FREE, NEVER, EfSpec, Structure
+from apdu.ssc.keys import KeyName
+from simulator.card import contents
+from simulator.card.account import APPLICATION
+from simulator.card.description import CardData, Condition
+from simulator.card.files import (
+    CyclicFile,
+    Directory,
+    ElementaryFile,
+    TransparentFile,
+    VariableFile,
+)
+from simulator.card.keys import Keyring
+from simulator.card.ledger import Balance, Ledger
+from simulator.card.memory import Memory
+from simulator.card.operating_system import OperatingSystem
+from simulator.card.pin_store import PinStore
+from simulator.card.profile import CardProfile, ProfileError
+from simulator.card.select import MF
+
+_ENVIRONMENT = "SSSE"
+_LOG_FID = 0xEF08
+_PSE = b"1PAY.SYS.DDF01"
+_BANK_AID = bytes.fromhex("A000000333010101")
+_BANK_RECORDS_FID = 0x0002
+_DIR_FILE_SFI = 0x1E
+
+
+def personalise(profile: CardProfile, random: Callable[[int], bytes]) -> OperatingSystem:
+    """The operating system of a card with this profile. Raises `ProfileError`."""
+    card = profile.card
+    memory = Memory()
+    algorithm = Algorithm.SM4 if card.algorithm is Algorithm.SSF33 else card.algorithm
+    environment = _environment(profile, memory)
+    system = OperatingSystem(
+        memory=memory,
+        master_file=_master_file(card, environment, memory),
+        keys=Keyring(
+            memory,
+            _roots(profile.keys),
+            algorithm=algorithm,
+            region=card.region,
+            historical=card.historical,
+            retries=card.key_retries,
+        ),
+        pin=_pin_store(profile, memory),
+        ledger=_ledger(profile, environment, memory),
+        algorithm=algorithm,
+        random=random,
+    )
+    if profile.condition is Condition.CARD_BLOCKED:
+        system.block()
+    if profile.condition is Condition.APPLICATION_BLOCKED:
+        environment.block()
+    return system
+
+
+def _environment(profile: CardProfile, memory: Memory) -> Directory:
+    """SSSE with its files and the applications under it."""
+    files = file_map(profile.card.version)
+    _check_addresses(profile, {spec.address for spec in files.values()})
+    directories: dict[str, Directory] = {}
+    for df in DIRECTORIES.values():
+        if any(name == df.name for name, _ in files):
+            own = df.name == _ENVIRONMENT
+            fci = _environment_fci(profile.card, df.aid) if own else _template(df.aid)
+            directories[df.name] = Directory(df.name, df.fid, df.aid, fci, memory)
+    for spec in files.values():
+        directories[spec.df].add(_file(profile, spec, memory))
+    environment = directories.pop(_ENVIRONMENT)
+    environment.add(*directories.values())
+    return environment
+
+
+def _file(profile: CardProfile, spec: EfSpec, memory: Memory) -> ElementaryFile:
+    if spec.structure is Structure.VARIABLE:
+        records = contents.records(profile, spec)
+        return VariableFile(spec.fid, spec.read, spec.write, memory, records, spec.total)
+    if spec.structure is Structure.CYCLIC:
+        rows = contents.rows(profile, spec)
+        capacity = max(spec.min_records, len(rows))
+        length = spec.record_length
+        return CyclicFile(spec.fid, spec.read, spec.write, memory, rows, length, capacity)
+    content = contents.plain(profile, spec)
+    return TransparentFile(spec.fid, spec.read, spec.write, memory, content)
+
+
+def _master_file(card: CardData, environment: Directory, memory: Memory) -> Directory:
+    """SSSE itself, or on a card that is a bank card too, the bank's environment (facts 2)."""
+    if card.bank_card_number is None:
+        return environment
+    number = bytes.fromhex(card.bank_card_number + "F" * (len(card.bank_card_number) % 2))
+    item = b"\x5a" + bytes((len(number),)) + number
+    record = b"\x70" + bytes((len(item),)) + item
+    bank = Directory("", 0, _BANK_AID, _template(_BANK_AID), memory)
+    bank.add(VariableFile(_BANK_RECORDS_FID, FREE, NEVER, memory, [record], len(record)))
+    master = Directory("", MF, _PSE, _template(_PSE), memory)
+    master.add(environment, bank)
+    return master
+
+
+def _template(name: bytes) -> bytes:
+    """The FCI of a directory: 6F with nothing but its name, 84 (facts 2)."""
+    return b"\x6f" + bytes((len(name) + 2,)) + b"\x84" + bytes((len(name),)) + name
+
+
+def _environment_fci(card: CardData, name: bytes) -> bytes:
+    """The FCI of SSSE: name, SFI of the DIR file, and on newer cards the algorithm (facts 2)."""
+    proprietary = b"\x88\x01" + bytes((_DIR_FILE_SFI,))
+    if card.fci_names_algorithm:
+        proprietary += b"\x9f\x0c\x03\x86\x01" + bytes((card.algorithm,))
+    body = b"\x84" + bytes((len(name),)) + name
+    body += b"\xa5" + bytes((len(proprietary),)) + proprietary
+    return b"\x6f" + bytes((len(body),)) + body
+
+
+def _roots(keys: str | Mapping[str, bytes]) -> Mapping[KeyName, bytes]:
+    if keys == "development":
+        return DEVELOPMENT_KEYS
+    if isinstance(keys, str):
+        return {name: bytes(b ^ 0xFF for b in root) for name, root in DEVELOPMENT_KEYS.items()}
+    roots = dict(DEVELOPMENT_KEYS)
+    for text, root in keys.items():
+        if text not in KeyName.__members__:
+            raise ProfileError(f"$.keys.{text}", "there is no key of this name")
+        roots[KeyName[text]] = root
+    return roots
+
+
+def _pin_store(profile: CardProfile, memory: Memory) -> PinStore:
+    if profile.pin is None:
+        return PinStore(memory, b"", 3, 3)
+    with Pin(profile.pin.value) as pin:
+        return PinStore(memory, pin.packed(), profile.pin.retries, profile.pin.tries_left)
+
+
+def _ledger(profile: CardProfile, environment: Directory, memory: Memory) -> Ledger:
+    medical = next(d for d in environment.children if d.label == APPLICATION)
+    log = medical.files[_LOG_FID]
+    assert isinstance(log, CyclicFile)  # noqa: S101  # the file map says so for every version
+    start = bytes.fromhex(profile.medical_account.starting_day)
+    fresh = Balance(0, 0, profile.medical_account.balance_fen, 0, 0, b"\x00\x00", start)
+    return Ledger(memory, fresh, log, profile.card.algorithm)
+
+
+def _check_addresses(profile: CardProfile, known: set[str]) -> None:
+    for address in profile.files:
+        if address not in known:
+            raise ProfileError(f"$.files.{address}", "a card of this version has no such file")

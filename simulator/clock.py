@@ -1,0 +1,43 @@
+"""A clock that stands still until told to move: the demo's, the simulation's and the tests'."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from threading import Lock
+from zoneinfo import ZoneInfo
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+
+
+class SimulatedClock:
+    """Wall clock, monotonic clock and sleep in one, all moved by `advance` alone.
+
+    `start` is a timezone-aware instant; `now` reports it in Shanghai time. Threads may share one
+    clock: moving it is atomic.
+    """
+
+    def __init__(self, start: datetime) -> None:
+        if start.tzinfo is None:
+            raise ValueError("a simulated clock starts at a timezone-aware instant")
+        self._start = start.astimezone(SHANGHAI)
+        self._elapsed = timedelta()
+        self._lock = Lock()
+
+    def now(self) -> datetime:
+        """The present instant, timezone-aware, in Asia/Shanghai."""
+        return self._start + self._elapsed
+
+    def monotonic(self) -> float:
+        """Seconds since the clock was made."""
+        return self._elapsed.total_seconds()
+
+    def advance(self, duration: timedelta) -> None:
+        """Move time forward. Raises `ValueError` for a negative duration: time does not return."""
+        if duration < timedelta():
+            raise ValueError("a simulated clock does not go backwards")
+        with self._lock:
+            self._elapsed += duration
+
+    def sleep(self, seconds: float) -> None:
+        """Let `seconds` pass at once. Raises `ValueError` when they are negative."""
+        self.advance(timedelta(seconds=seconds))
