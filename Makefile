@@ -26,7 +26,7 @@ lint: dev ## ruff, mypy strict, import contracts, generated docs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports --no-timing
+	$(BIN)/lint-imports
 	$(BIN)/python scripts/regulation.py --check
 
 .PHONY: format

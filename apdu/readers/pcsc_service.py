@@ -132,12 +132,15 @@ class Context:
             except BaseException as error:
                 answer.set_exception(error)
 
-        threading.Thread(target=block, name="pcsc-wait", daemon=True).start()
+        thread = threading.Thread(target=block, name="pcsc-wait", daemon=True)
+        thread.start()
         try:
             result, states = answer.result()
         except BaseException:
             self.cancel()
             raise
+        finally:
+            thread.join()
         if result in (self.scard.SCARD_E_TIMEOUT, self.scard.SCARD_E_CANCELLED):
             return None
         self.check(result, "waiting for readers and cards")
@@ -164,9 +167,7 @@ class Context:
             name=name,
             flags=flags & ~scard.SCARD_STATE_CHANGED,
             present=bool(flags & scard.SCARD_STATE_PRESENT),
-            in_use=bool(flags & (self.scard.SCARD_STATE_INUSE | self.scard.SCARD_STATE_EXCLUSIVE)),
-            gone=bool(
-                flags & (self.scard.SCARD_STATE_UNKNOWN | self.scard.SCARD_STATE_UNAVAILABLE)
-            ),
+            in_use=bool(flags & (scard.SCARD_STATE_INUSE | scard.SCARD_STATE_EXCLUSIVE)),
+            gone=bool(flags & (scard.SCARD_STATE_UNKNOWN | scard.SCARD_STATE_UNAVAILABLE)),
             atr=bytes(atr),
         )
