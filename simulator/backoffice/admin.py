@@ -1,0 +1,201 @@
+"""The staff's routes, /admin/v1: losses, releases, replacements, freezes, terminals, the clock.
+
+`admin.schema.json` defines every request and every answer; both are checked.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from backend_client.codec import canonical, decode, encode
+from backend_client.messages import CardRef, CardStatus, ServerTime
+from backend_client.transport import Reply
+from backend_client.validation import load_schemas
+from simulator.backoffice.backoffice import BackOffice
+from simulator.backoffice.bank_function import BankEvent
+from simulator.backoffice.errors import Refused
+from simulator.backoffice.incoming import Incoming, bad_request
+from simulator.backoffice.lifecycle import Channel, Event
+from simulator.backoffice.listings import NumberRange
+from simulator.backoffice.problems import json_reply, reply_with
+from simulator.backoffice.refusals import Refusal
+from simulator.backoffice.register import By
+from simulator.backoffice.staff import BANK, COMMUNITY_POINT, PHONE, CardKey
+
+if TYPE_CHECKING:
+    from jsonschema.protocols import Validator  # type: ignore[import-untyped]  # has no types
+
+PREFIX = "/admin/v1"
+_SCHEMA = "urn:ssct:schema:backoffice-admin:1"
+_LAST = datetime(2199, 1, 1, tzinfo=UTC)
+Fields = Mapping[str, Any]
+Advance = Callable[[timedelta], None]
+
+
+class Admin:
+    """The staff's routes over one back office. `advance` moves a simulated clock, if it is one."""
+
+    def __init__(self, backoffice: BackOffice, advance: Advance | None) -> None:
+        self._staff = backoffice.staff
+        self._now = backoffice.now
+        self._advance = advance
+
+    def routes(self) -> Mapping[str, Callable[[Incoming], Reply]]:
+        """Path -> what answers a POST to it."""
+        table: Mapping[str, tuple[str, Callable[[Fields], Reply]]] = {
+            "/losses": ("loss", self._loss),
+            "/losses/release": ("release", self._release),
+            "/replacements": ("replacement", self._replacement),
+            "/bank-functions": ("bank-function", self._bank_function),
+            "/freezes": ("freeze", self._freeze),
+            "/freezes/release": ("freeze-release", self._unfreeze),
+            "/cards/status": ("card", self._status),
+            "/cards/history": ("card", self._history),
+            "/institutions": ("institution", self._institution),
+            "/enrolment-codes": ("enrolment-code", self._enrolment_code),
+            "/clock": ("clock", self._clock),
+        }
+        return {PREFIX + path: _checked(name, answer) for path, (name, answer) in table.items()}
+
+    def _loss(self, fields: Fields) -> Reply:
+        if fields["kind"] == "temporary":
+            return _status(self._staff.report_temporary_loss(_key(fields), _by(fields, PHONE)))
+        by = _by(fields, COMMUNITY_POINT)
+        return _status(self._staff.report_formal_loss(_key(fields), by))
+
+    def _release(self, fields: Fields) -> Reply:
+        return _status(self._staff.release_loss(_key(fields), _by(fields, COMMUNITY_POINT)))
+
+    def _replacement(self, fields: Fields) -> Reply:
+        applied_at = fields.get("applied_at")
+        made = self._staff.replace(
+            _key(fields),
+            decode(CardRef, fields["new"]),
+            Event(fields.get("event", Event.REPLACE)),
+            _by(fields, COMMUNITY_POINT),
+            activated=fields.get("activated", False),
+            applied_at=_instant(applied_at, "/applied_at") if applied_at else None,
+        )
+        answer = {"old": encode(made.old), "new": encode(made.new), "due_at": _text(made.due_at)}
+        return _answer("replacement-result", answer)
+
+    def _bank_function(self, fields: Fields) -> Reply:
+        event = BankEvent(fields["event"])
+        return _status(self._staff.bank_event(_key(fields), event, _by(fields, BANK)))
+
+    def _freeze(self, fields: Fields) -> Reply:
+        given = {name: fields[name] for name in ("reason", "action") if name in fields}
+        if "scope" in fields:
+            given["scope"] = tuple(fields["scope"])
+        self._staff.freeze(_what(fields), **given)
+        return _answer("done", {})
+
+    def _unfreeze(self, fields: Fields) -> Reply:
+        self._staff.unfreeze(_what(fields))
+        return _answer("done", {})
+
+    def _status(self, fields: Fields) -> Reply:
+        return _status(self._staff.status(_key(fields)))
+
+    def _history(self, fields: Fields) -> Reply:
+        lines = [dataclasses.asdict(line) for line in self._staff.history(_key(fields))]
+        for line in lines:
+            line["at"] = _text(line["at"])
+            line["until"] = line["until"] and _text(line["until"])
+        return _answer("history", {"lines": lines})
+
+    def _institution(self, fields: Fields) -> Reply:
+        self._staff.add_institution(fields["code"], fields["name"], fields["tier"])
+        return _answer("done", {})
+
+    def _enrolment_code(self, fields: Fields) -> Reply:
+        code, until = self._staff.create_enrolment_code(
+            fields["institution"], fields.get("profile")
+        )
+        return _answer("enrolment-code-result", {"code": code, "valid_until": _text(until)})
+
+    def _clock(self, fields: Fields) -> Reply:
+        if self._advance is None:
+            raise Refused(Refusal.CLOCK_IS_REAL)
+        if "until" in fields:
+            duration = _instant(fields["until"], "/until") - self._now()
+        else:
+            duration = timedelta(seconds=fields["advance_seconds"])
+        if self._now() + duration > _LAST:
+            raise bad_request("", "maximum")
+        if duration > timedelta():
+            self._advance(duration)
+        return reply_with(ServerTime(self._now()))
+
+
+def _checked(name: str, answer: Callable[[Fields], Reply]) -> Callable[[Incoming], Reply]:
+    """Check a body against its schema before it is answered."""
+
+    def checked(incoming: Incoming) -> Reply:
+        value = incoming.json()
+        fault = next(iter(_validator(name).iter_errors(value)), None)
+        if fault is not None or not isinstance(value, dict):
+            pointer = "".join(f"/{step}" for step in fault.absolute_path) if fault else ""
+            raise bad_request(pointer, str(fault.validator) if fault else "type")
+        return answer(value)
+
+    return checked
+
+
+@cache
+def _validator(name: str) -> Validator:
+    from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # has no types
+    from referencing import Registry
+    from referencing.jsonschema import DRAFT202012
+
+    own = json.loads(resources.files(__package__).joinpath("admin.schema.json").read_text("utf-8"))
+    schemas = {**load_schemas(), _SCHEMA: own}
+    registry: Registry[Any] = Registry().with_resources(
+        (urn, DRAFT202012.create_resource(schema)) for urn, schema in schemas.items()
+    )
+    return Draft202012Validator({"$ref": f"{_SCHEMA}#/$defs/{name}"}, registry=registry)
+
+
+def _answer(name: str, value: object) -> Reply:
+    _validator(name).validate(value)
+    return json_reply(canonical(value))
+
+
+def _status(status: CardStatus) -> Reply:
+    return reply_with(status)
+
+
+def _key(fields: Fields) -> CardKey:
+    return CardKey(fields.get("card_id"), fields.get("card_number"))
+
+
+def _what(fields: Fields) -> CardKey | NumberRange:
+    if "number_from" in fields:
+        return NumberRange(fields["number_from"], fields["number_to"])
+    return _key(fields)
+
+
+def _by(fields: Fields, default: By) -> By:
+    return By(
+        Channel(fields.get("channel", default.channel)),
+        fields.get("actor", default.actor),
+        fields.get("reason", default.reason),
+    )
+
+
+def _instant(text: str, pointer: str) -> datetime:
+    """The instant of a text that has the form of one. Raises `Refused` for a day there is not."""
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise bad_request(pointer, "instant") from None
+
+
+def _text(instant: datetime) -> str:
+    return instant.isoformat()

@@ -1,0 +1,75 @@
+"""The web face: a Starlette application that hands each request to the interface.
+
+Bodies are read up to a bound and within a time; the interface itself runs in a thread pool, because
+it waits for the database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
+from starlette.requests import Request as WebRequest
+from starlette.responses import Response
+from starlette.routing import Mount
+from starlette.types import Receive, Scope, Send
+
+from backend_client.transport import Reply, Request
+from simulator.backoffice.api import Api
+from simulator.backoffice.errors import Refused
+from simulator.backoffice.incoming import MAX_REQUEST
+from simulator.backoffice.problems import refusal_reply
+from simulator.backoffice.refusals import Refusal
+
+BODY_SECONDS = 10.0
+"""How long a body may take to arrive."""
+
+
+def application(api: Api, *, body_seconds: float = BODY_SECONDS) -> Starlette:
+    """The web application over an interface."""
+    return Starlette(routes=[Mount("/", app=_Face(api, body_seconds))])
+
+
+class _Face:
+    """Every path and method; the interface knows which there are."""
+
+    def __init__(self, api: Api, body_seconds: float) -> None:
+        self._api = api
+        self._body_seconds = body_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = WebRequest(scope, receive)
+        try:
+            body = await asyncio.wait_for(_body(request.stream()), self._body_seconds)
+        except TimeoutError:
+            reply = refusal_reply(Refused(Refusal.REQUEST_TIMEOUT), {"connection": "close"})
+        except ClientDisconnect:
+            return
+        except Refused as refused:
+            reply = refusal_reply(refused, {"connection": "close"})
+        else:
+            reply = await run_in_threadpool(self._api.dispatch, _request(request, body))
+        await _response(reply)(scope, receive, send)
+
+
+async def _body(stream: AsyncIterator[bytes]) -> bytes:
+    body = bytearray()
+    async for piece in stream:
+        body += piece
+        if len(body) > MAX_REQUEST:
+            raise Refused(Refusal.BODY_TOO_LARGE)
+    return bytes(body)
+
+
+def _request(request: WebRequest, body: bytes) -> Request:
+    query = request.scope["query_string"].decode("latin-1")
+    path = request.scope["path"] + (f"?{query}" if query else "")
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    return Request(request.method, path, body, headers)
+
+
+def _response(reply: Reply) -> Response:
+    return Response(reply.body, reply.status, dict(reply.headers))

@@ -1,0 +1,142 @@
+"""The reference back office: its parts put together.
+
+`BackOffice` composes register, publisher, ledger and the rest over one database. `desk` is what
+terminals may ask, `staff` what staff may do. Time, randomness, database and keys are handed in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Engine
+
+from backend_client.errors import BadMessage, SealBroken
+from backend_client.messages import PublicKey
+from simulator.backoffice.bills import Bills
+from simulator.backoffice.database import Database
+from simulator.backoffice.days import Counting, local
+from simulator.backoffice.desk import TerminalDesk
+from simulator.backoffice.errors import KeyUnusable
+from simulator.backoffice.figures import Figures, load_figures
+from simulator.backoffice.ledger import Ledger
+from simulator.backoffice.operations import Operations
+from simulator.backoffice.publisher import ListPolicy, Publisher
+from simulator.backoffice.register import Register
+from simulator.backoffice.schema import Meta
+from simulator.backoffice.staff import StaffDesk
+from simulator.backoffice.terminals import DevelopmentCode, Terminals
+from simulator.backoffice.vault import Vault
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+_SIGNING_KEY = "signing_key"
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What may be set: list policy, how long a trial is good, how loss days are counted.
+
+    `development_code` enrols any number of terminals; leave it out anywhere but in development.
+    """
+
+    blacklist: ListPolicy = field(default_factory=ListPolicy)
+    trial_lifetime: timedelta = timedelta(minutes=15)
+    counting: Counting = Counting.CALENDAR_DAYS
+    development_code: DevelopmentCode | None = None
+
+
+class BackOffice:
+    """One back office over one database. Safe to share between threads; close it at the end."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        now: Callable[[], datetime],
+        random: Callable[[int], bytes],
+        sealing_key: bytes,
+        signing_key: Ed25519PrivateKey | None = None,
+        figures: Figures | None = None,
+        rules: Rules | None = None,
+    ) -> None:
+        """Compose over an engine of `database.open_engine`.
+
+        `now` gives timezone-aware instants, `random(n)` n unpredictable bytes, `sealing_key` is 32
+        bytes that are not in the database. Without `signing_key` the one kept (sealed) in the
+        database signs the blacklist, made when there is none. Raises `StartupError`.
+        """
+        rules = rules or Rules()
+        self.figures = figures or load_figures()
+        self.database = Database(engine)
+        vault = Vault(sealing_key, random)
+        key = signing_key or _signing_key(self.database, vault, random)
+        self._now = now
+        self.bills = Bills(vault)
+        self.register = Register(vault, rules.counting)
+        self.publisher = Publisher(rules.blacklist, key, self.register, vault)
+        terminals = Terminals(vault, self.publisher, random, rules.development_code)
+        self.staff = StaffDesk(
+            self.database,
+            now=self.now,
+            register=self.register,
+            publisher=self.publisher,
+            terminals=terminals,
+            calendar=self.figures.calendar,
+        )
+        if rules.development_code is not None:
+            code = rules.development_code
+            self.staff.add_institution(code.institution, code.institution_name, code.tier)
+        self.desk = TerminalDesk(
+            self.database,
+            now=self.now,
+            register=self.register,
+            publisher=self.publisher,
+            terminals=terminals,
+            operations=Operations(self.database, vault),
+            bills=self.bills,
+            ledger=Ledger(self.bills, self.figures, vault, rules.trial_lifetime),
+            figures=self.figures,
+        )
+
+    @property
+    def public_key(self) -> PublicKey:
+        """The key that terminals check the blacklist with."""
+        return self.publisher.public_key
+
+    def now(self) -> datetime:
+        """The present instant, in Shanghai time."""
+        return local(self._now())
+
+    def close(self) -> None:
+        """Close the database."""
+        self.database.close()
+
+    def __enter__(self) -> BackOffice:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _signing_key(
+    database: Database, vault: Vault, random: Callable[[int], bytes]
+) -> Ed25519PrivateKey:
+    """The key in the database, made and kept there, sealed, when there is none."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    with database.transaction() as session:
+        kept = session.get(Meta, _SIGNING_KEY)
+        if kept is None:
+            secret = random(32).hex()
+            sealed = vault.seal(secret, "meta", _SIGNING_KEY)
+            session.add(Meta(name=_SIGNING_KEY, value=sealed))
+        else:
+            try:
+                secret = str(vault.open(kept.value, "meta", _SIGNING_KEY))
+            except (SealBroken, BadMessage):
+                raise KeyUnusable("the sealing key is not the one of this database") from None
+    return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(secret))

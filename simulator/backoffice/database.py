@@ -1,0 +1,110 @@
+"""The back office's database: opening it, and one serialisable transaction a request.
+
+SQLite by default, any SQLAlchemy URL. On SQLite every transaction begins by taking the write lock,
+in WAL mode with full synchronisation, so what was answered is on disk; elsewhere the isolation
+level is SERIALIZABLE. A transaction that cannot be done now leaves nothing behind and is refused as
+BUSY, which promises the terminal that nothing happened.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from threading import Lock
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event, inspect
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import StaticPool
+
+from simulator.backoffice.errors import DatabaseUnavailable, Refused, SchemaMismatch
+from simulator.backoffice.refusals import Refusal
+from simulator.backoffice.schema import SCHEMA_VERSION, Base, Meta
+
+log = logging.getLogger(__name__)
+
+_VERSION = "schema_version"
+_BUSY_MILLISECONDS = 5000
+
+
+def open_engine(url: str) -> Engine:
+    """An engine for a database URL (`sqlite://` is in memory). Raises `DatabaseUnavailable`."""
+    try:
+        if url.startswith("sqlite"):
+            return _sqlite(url)
+        return create_engine(url, isolation_level="SERIALIZABLE", hide_parameters=True)
+    except (ArgumentError, ImportError) as error:
+        raise DatabaseUnavailable(f"not a usable database URL: {type(error).__name__}") from None
+
+
+class Database:
+    """An engine whose tables are there and of this version."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Make the tables of an empty database, check those of another.
+
+        Raises `SchemaMismatch` or `DatabaseUnavailable`.
+        """
+        self._engine = engine
+        # SQLite lets one write at a time; waiting here is fair, waiting there is not.
+        self._turn = Lock() if engine.dialect.name == "sqlite" else nullcontext()
+        try:
+            self._prepare()
+        except DBAPIError as error:
+            name = type(error.orig).__name__
+            raise DatabaseUnavailable(f"the database cannot be used: {name}") from None
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """A session whose work is committed at the end, or undone by an exception.
+
+        Raises `Refused` BUSY when the database cannot do it now.
+        """
+        try:
+            with self._turn, Session(self._engine) as session, session.begin():
+                yield session
+        except (OperationalError, IntegrityError) as error:
+            log.warning("a transaction was given up: %s", type(error.orig).__name__)
+            raise Refused(Refusal.BUSY) from None
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    def _prepare(self) -> None:
+        if not inspect(self._engine).has_table(Meta.__tablename__):
+            Base.metadata.create_all(self._engine)
+        with Session(self._engine) as session, session.begin():
+            version = session.get(Meta, _VERSION)
+            if version is None:
+                session.add(Meta(name=_VERSION, value=str(SCHEMA_VERSION).encode()))
+            elif version.value != str(SCHEMA_VERSION).encode():
+                found = version.value.decode("ascii", "replace")
+                raise SchemaMismatch(f"schema version {found}, expected {SCHEMA_VERSION}")
+
+
+def _sqlite(url: str) -> Engine:
+    if url in ("sqlite://", "sqlite:///:memory:"):
+        memory = {"poolclass": StaticPool, "connect_args": {"check_same_thread": False}}
+    else:
+        memory = {}
+    engine = create_engine(url, hide_parameters=True, **memory)
+    event.listen(engine, "connect", _configure)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _configure(connection: Any, _record: object) -> None:  # noqa: ANN401  # any driver's
+    connection.isolation_level = None  # the driver begins nothing by itself; `_begin` does
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute(f"PRAGMA busy_timeout = {_BUSY_MILLISECONDS}")
+    cursor.close()
+
+
+def _begin(connection: Any) -> None:  # noqa: ANN401  # any driver's
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

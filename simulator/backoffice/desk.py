@@ -1,0 +1,187 @@
+"""What terminals may ask of the back office: one method a message.
+
+Every method first asks whether the caller's role allows it, works in one transaction and raises
+`Refused` where a rule says no. A card that is not in use (Articles 12, 18, 23, 30) or frozen is
+refused here too, whatever the terminal knew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from backend_client.messages import (
+    AccountOverview,
+    ActivationRequest,
+    ActivationResult,
+    BillList,
+    BlacklistUpdate,
+    CardRef,
+    CardStatus,
+    ConfirmRequest,
+    Enrolment,
+    EnrolmentRequest,
+    OperationState,
+    Reversal,
+    ServerTime,
+    Settlement,
+    Trial,
+    TrialRequest,
+)
+from simulator.backoffice.accounts import overview
+from simulator.backoffice.bills import Bills
+from simulator.backoffice.database import Database
+from simulator.backoffice.days import local
+from simulator.backoffice.errors import Refused
+from simulator.backoffice.figures import Figures
+from simulator.backoffice.ledger import Ledger
+from simulator.backoffice.lifecycle import Channel, Event
+from simulator.backoffice.listings import not_frozen
+from simulator.backoffice.operations import Operations, Stage
+from simulator.backoffice.publisher import Publisher
+from simulator.backoffice.refusals import Refusal
+from simulator.backoffice.register import By, Register, usable
+from simulator.backoffice.schema import Access, Card, TrialRow
+from simulator.backoffice.terminals import Caller, Task, Terminals
+
+
+class TerminalDesk:
+    """The terminals' side of the back office. Safe to share between threads."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        now: Callable[[], datetime],
+        register: Register,
+        publisher: Publisher,
+        terminals: Terminals,
+        operations: Operations,
+        bills: Bills,
+        ledger: Ledger,
+        figures: Figures,
+    ) -> None:
+        self._database = database
+        self._now = now
+        self._register = register
+        self._publisher = publisher
+        self._terminals = terminals
+        self._operations = operations
+        self._bills = bills
+        self._ledger = ledger
+        self._figures = figures
+
+    def server_time(self) -> ServerTime:
+        """The back office's clock."""
+        return ServerTime(self._now())
+
+    def enrol(self, request: EnrolmentRequest) -> Enrolment:
+        """Turn a code into an identity. Raises `Refused` ENROLMENT_CODE_INVALID."""
+        with self._database.transaction() as session:
+            return self._terminals.enrol(session, request, self._now())
+
+    def recognise(self, token: str) -> Caller:
+        """The terminal that shows this token. Raises `Refused` NOT_ENROLLED."""
+        with self._database.transaction() as session:
+            return self._terminals.recognise(session, token)
+
+    def card_status(self, caller: Caller, ref: CardRef) -> CardStatus:
+        """Where a card stands."""
+        caller.may(Task.STATUS)
+        with self._database.transaction() as session:
+            return self._register.status(self._register.find(session, ref), self._now())
+
+    def account(self, caller: Caller, ref: CardRef) -> AccountOverview:
+        """Insurances, balances and contributions of the card's holder."""
+        caller.may(Task.ACCOUNT)
+        now = self._now()
+        with self._database.transaction() as session:
+            card = self._usable(session, ref, now)
+            _note_access(session, caller, card, "account", now)
+            year = self._figures.medical_year(local(now).date())
+            return overview(session, card.holder, ref, year, now)
+
+    def bills(self, caller: Caller, ref: CardRef) -> BillList:
+        """The holder's open bills, as far as this terminal may see them."""
+        caller.may(Task.BILLS)
+        now = self._now()
+        with self._database.transaction() as session:
+            card = self._usable(session, ref, now)
+            _note_access(session, caller, card, "bills", now)
+            found = self._bills.open_of(session, card.holder, _bills_of(caller))
+            return BillList(ref, found)
+
+    def activate(self, caller: Caller, request: ActivationRequest) -> ActivationResult:
+        """开通 (Article 12), accepted once by its number."""
+        caller.may(Task.ACTIVATION)
+        now = self._now()
+
+        def work(session: Session) -> ActivationResult:
+            if not request.pin_changed:
+                raise Refused(Refusal.PIN_NOT_CHANGED)
+            card = self._register.find(session, request.card)
+            not_frozen(session, card, request.card.card_number)
+            by = By(Channel.TERMINAL, caller.terminal_id, "activated by the holder")
+            self._register.happen(session, card, Event.ACTIVATE, by, now)
+            return ActivationResult(request.number, self._register.status(card, now))
+
+        return self._operations.once(caller, request.number, request, ActivationResult, now, work)
+
+    def trial(self, caller: Caller, request: TrialRequest) -> Trial:
+        """预结算: books nothing, and remembers the split for the confirm."""
+        caller.may(Task.SETTLEMENT)
+        now = self._now()
+        with self._database.transaction() as session:
+            row = self._operations.opened(session, caller, request.number, Settlement, now)
+            if row.state != Stage.OPEN and session.get(TrialRow, request.number) is None:
+                raise Refused(Refusal.NUMBER_REUSED)
+            card = self._usable(session, request.card, now)
+            return self._ledger.trial(session, card, request, _bills_of(caller), now)
+
+    def confirm(self, caller: Caller, request: ConfirmRequest) -> Settlement:
+        """结算, accepted once by its number."""
+        caller.may(Task.SETTLEMENT)
+        now = self._now()
+
+        def work(session: Session) -> Settlement:
+            card = self._usable(session, request.card, now)
+            return self._ledger.confirm(session, card, request, _bills_of(caller), now)
+
+        return self._operations.once(caller, request.number, request, Settlement, now, work)
+
+    def query(self, caller: Caller, number: str) -> OperationState:
+        """What became of a number. A terminal may always ask about its institution's own."""
+        return self._operations.query(caller, number)
+
+    def reverse(self, caller: Caller, number: str) -> Reversal:
+        """冲正: undo what was booked under a number, and let nothing be booked under it again."""
+        now = self._now()
+        return self._operations.reverse(
+            caller, number, now, lambda session, number: self._ledger.undo(session, number, now)
+        )
+
+    def blacklist_update(self, caller: Caller, since: int) -> BlacklistUpdate:
+        """What is new since a version of the blacklist; notes which version the terminal has."""
+        caller.may(Task.BLACKLIST)
+        with self._database.transaction() as session:
+            self._terminals.report_list(session, caller, since)
+            return self._publisher.update(session, since, self._now())
+
+    def _usable(self, session: Session, ref: CardRef, now: datetime) -> Card:
+        """The card, which may be used now. Raises `Refused`."""
+        card = self._register.find(session, ref)
+        usable(card, now)
+        not_frozen(session, card, ref.card_number)
+        return card
+
+
+def _bills_of(caller: Caller) -> str | None:
+    """The institution whose bills the caller may settle, None for any."""
+    return caller.institution if caller.role.own_bills_only else None
+
+
+def _note_access(session: Session, caller: Caller, card: Card, what: str, now: datetime) -> None:
+    """Who looked at whose data, when and what for (Articles 25, 27)."""
+    session.add(Access(card=card.id, at=now, terminal=caller.terminal_id, what=what))

@@ -1,0 +1,17 @@
+"""The back office in the terminal's own process: a transport without a network."""
+
+from __future__ import annotations
+
+from backend_client.transport import Reply, Request
+from simulator.backoffice.api import Api
+
+
+class InProcessTransport:
+    """A `backend_client.transport.Transport` that hands each request to the interface."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    def send(self, request: Request) -> Reply:
+        """See `Transport.send`."""
+        return self._api.dispatch(request)

@@ -1,0 +1,192 @@
+"""Settlements: trial, confirm and undo, to the fen.
+
+A trial books nothing; it works out the split and remembers it for a while. A confirm has to name
+exactly that split and to find account and rules unchanged, so what is booked is what the holder
+saw. Everything works in the caller's transaction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from backend_client.codec import decode, encode
+from backend_client.messages import ConfirmRequest, Settlement, Split, Trial, TrialRequest
+from simulator.backoffice.accounts import account_of, accumulator_of, group_of
+from simulator.backoffice.bills import Bills
+from simulator.backoffice.days import local
+from simulator.backoffice.errors import Refused
+from simulator.backoffice.figures import Figures
+from simulator.backoffice.operations import request_hash
+from simulator.backoffice.refusals import Refusal
+from simulator.backoffice.schema import BillRow, Card, SettlementRow, TrialRow
+from simulator.backoffice.tariff import Standing, work_out
+from simulator.backoffice.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """What settling a bill now would come to."""
+
+    medical_year: date
+    split: Split
+    deductible_fen: int
+    shared_fen: int
+
+
+class Ledger:
+    """Books settlements. `institution` arguments: only bills of that one, None for any."""
+
+    def __init__(
+        self, bills: Bills, figures: Figures, vault: Vault, trial_lifetime: timedelta
+    ) -> None:
+        self._bills = bills
+        self._figures = figures
+        self._vault = vault
+        self._trial_lifetime = trial_lifetime
+
+    def trial(
+        self,
+        session: Session,
+        card: Card,
+        request: TrialRequest,
+        institution: str | None,
+        now: datetime,
+    ) -> Trial:
+        """预结算. The same request again gets the same answer. Raises `Refused`."""
+        known = session.get(TrialRow, request.number)
+        if known is not None:
+            if known.request_hash != request_hash(request):
+                raise Refused(Refusal.NUMBER_REUSED)
+            return self._remembered(known)
+        bill = self._bills.open_one(session, card.holder, request.bill_id, institution)
+        if bill.total_fen != request.total_fen:
+            raise Refused(Refusal.BILL_CHANGED)
+        split = self._due(session, bill, now).split
+        trial = Trial(request.number, bill.bill_id, split, now + self._trial_lifetime)
+        session.add(
+            TrialRow(
+                number=request.number,
+                request_hash=request_hash(request),
+                card=card.id,
+                bill=bill.id,
+                valid_until=trial.valid_until,
+                sealed=self._vault.seal(encode(trial), "trials", request.number),
+            )
+        )
+        return trial
+
+    def confirm(
+        self,
+        session: Session,
+        card: Card,
+        request: ConfirmRequest,
+        institution: str | None,
+        now: datetime,
+    ) -> Settlement:
+        """结算: book exactly what the trial under this number said. Raises `Refused`."""
+        bill = self._tried_bill(session, card, request, institution, now)
+        due = self._due(session, bill, now)
+        if due.split != request.split:
+            raise Refused(Refusal.ACCOUNT_CHANGED)
+        account = account_of(session, card.holder, due.medical_year)
+        account.current_fen -= due.split.current_account_fen
+        account.past_fen -= due.split.past_accounts_fen
+        used = accumulator_of(session, card.holder, due.medical_year)
+        used.deductible_fen += due.deductible_fen
+        used.shared_fen += due.shared_fen
+        bill.settled_by = request.number
+        row = _settlement_row(request.number, card, bill, due, now)
+        session.add(row)
+        session.flush()
+        return Settlement(
+            number=request.number,
+            settlement_id=f"S{local(now):%Y%m%d}{row.id:08d}",
+            bill_id=bill.bill_id,
+            split=due.split,
+            settled_at=now,
+            current_account_after_fen=account.current_fen,
+            past_accounts_after_fen=account.past_fen,
+        )
+
+    def undo(self, session: Session, number: str, now: datetime) -> None:
+        """冲正: give back what a settlement took, and open its bill again.
+
+        Money of a current-year account whose year is over goes to the past-years account.
+        """
+        row = session.scalars(select(SettlementRow).where(SettlementRow.number == number)).one()
+        account = account_of(session, row.holder, self._figures.medical_year(local(now).date()))
+        if account.medical_year == row.medical_year:
+            account.current_fen += row.current_account_fen
+        else:
+            account.past_fen += row.current_account_fen
+        account.past_fen += row.past_accounts_fen
+        used = accumulator_of(session, row.holder, row.medical_year)
+        used.deductible_fen -= row.deductible_fen
+        used.shared_fen -= row.shared_fen
+        session.get_one(BillRow, row.bill).settled_by = None
+        row.reversed_at = now
+
+    def _tried_bill(
+        self,
+        session: Session,
+        card: Card,
+        request: ConfirmRequest,
+        institution: str | None,
+        now: datetime,
+    ) -> BillRow:
+        """The bill of the trial that the confirm belongs to, still open."""
+        known = session.get(TrialRow, request.number)
+        if known is None or known.card != card.id:
+            raise Refused(Refusal.TRIAL_UNKNOWN)
+        trial = self._remembered(known)
+        if (request.bill_id, request.split) != (trial.bill_id, trial.split):
+            raise Refused(Refusal.SPLIT_DIFFERS)
+        if now >= known.valid_until:
+            raise Refused(Refusal.TRIAL_EXPIRED)
+        return self._bills.open_one(session, card.holder, request.bill_id, institution)
+
+    def _due(self, session: Session, bill: BillRow, now: datetime) -> _Due:
+        """What settling the bill now comes to, by the rules of today."""
+        tariff = self._figures.tariff_on(local(now).date())
+        medical_year = tariff.year_of(local(now).date())
+        account = account_of(session, bill.holder, medical_year)
+        used = accumulator_of(session, bill.holder, medical_year)
+        standing = Standing(
+            group_of(session, bill.holder),
+            account.current_fen,
+            account.past_fen,
+            used.deductible_fen,
+            used.shared_fen,
+        )
+        result = work_out(self._bills.charge(session, bill), standing, tariff)
+        return _Due(medical_year, result.split, result.deductible_fen, result.shared_fen)
+
+    def _remembered(self, row: TrialRow) -> Trial:
+        return decode(Trial, self._vault.open(row.sealed, "trials", row.number))
+
+
+def _settlement_row(
+    number: str, card: Card, bill: BillRow, due: _Due, now: datetime
+) -> SettlementRow:
+    return SettlementRow(
+        number=number,
+        card=card.id,
+        holder=bill.holder,
+        bill=bill.id,
+        institution=bill.institution,
+        medical_year=due.medical_year,
+        total_fen=due.split.total_fen,
+        current_account_fen=due.split.current_account_fen,
+        past_accounts_fen=due.split.past_accounts_fen,
+        fund_fen=due.split.fund_fen,
+        supplementary_fen=due.split.supplementary_fen,
+        other_fund_fen=due.split.other_fund_fen,
+        cash_fen=due.split.cash_fen,
+        deductible_fen=due.deductible_fen,
+        shared_fen=due.shared_fen,
+        settled_at=now,
+    )

@@ -1,0 +1,138 @@
+"""What stands on the blacklist: entries that follow from a card's life, and freezes.
+
+One entry a card follows from its life, or none; it changes when the life does. A freeze is put and
+lifted by staff, for one card or for a range of card numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
+
+from sqlalchemy import ColumnElement, Select, or_, select
+from sqlalchemy.orm import Session
+
+from backend_client.messages import Action, BlacklistEntry, ListingReason, Scope
+from simulator.backoffice.errors import Refused
+from simulator.backoffice.lifecycle import State
+from simulator.backoffice.refusals import Refusal
+from simulator.backoffice.register import life_of
+from simulator.backoffice.schema import Card, ListingRow
+
+LIFE = "life"
+FREEZE = "freeze"
+
+_SOCIAL: tuple[Scope, ...] = ("social_security",)
+_ALL: tuple[Scope, ...] = ("social_security", "financial", "transport")
+_FOLLOWS: Mapping[State, tuple[ListingReason, tuple[Scope, ...]]] = {
+    State.TEMPORARILY_LOST: ("temporary_loss", _SOCIAL),
+    State.FORMALLY_LOST: ("formal_loss", _SOCIAL),
+    State.VOID: ("void", _ALL),
+    State.STOPPED: ("stopped", _SOCIAL),
+}
+"""What follows from a state. A loss stops the social security function only (Art. 18, 20)."""
+
+
+@dataclass(frozen=True, slots=True)
+class NumberRange:
+    """Card numbers from the first to the last, both included."""
+
+    first: str
+    last: str
+
+
+def follow(session: Session, card: Card, at: datetime) -> None:
+    """Make the card's entry what its life asks for. To be published in the same transaction."""
+    life = life_of(card)
+    wanted = _FOLLOWS.get(life.state)
+    for row in session.scalars(_standing().where(_of(card), ListingRow.origin == LIFE)):
+        if wanted and (row.reason, row.valid_until) == (wanted[0], life.until):
+            return
+        row.is_removed = True
+    if wanted is not None:
+        reason, scope = wanted
+        session.add(_row(card.id, None, LIFE, reason, scope, "refuse", at, life.until))
+
+
+def freeze(
+    session: Session,
+    what: Card | NumberRange,
+    reason: ListingReason,
+    scope: tuple[Scope, ...],
+    action: Action,
+    at: datetime,
+) -> None:
+    """Freeze a card or a range of card numbers until it is lifted."""
+    card = what.id if isinstance(what, Card) else None
+    span = what if isinstance(what, NumberRange) else None
+    session.add(_row(card, span, FREEZE, reason, scope, action, at, None))
+
+
+def unfreeze(session: Session, what: Card | NumberRange) -> None:
+    """Lift all freezes of exactly that card or range. Raises `Refused` NOT_FROZEN."""
+    rows = session.scalars(_standing().where(_of(what), ListingRow.origin == FREEZE)).all()
+    if not rows:
+        raise Refused(Refusal.NOT_FROZEN)
+    for row in rows:
+        row.is_removed = True
+
+
+def not_frozen(session: Session, card: Card, card_number: str) -> None:
+    """Raise `Refused` CARD_FROZEN if the card's social security function is frozen."""
+    spans = ListingRow.card.is_(None) & (
+        (ListingRow.number_from <= card_number) & (ListingRow.number_to >= card_number)
+    )
+    rows = _standing().where(ListingRow.origin == FREEZE, or_(_of(card), spans))
+    if any("social_security" in row.scope.split() for row in session.scalars(rows)):
+        raise Refused(Refusal.CARD_FROZEN)
+
+
+def entry_of(row: ListingRow, card_id: str | None) -> BlacklistEntry:
+    """The entry that terminals get; `card_id` is that of the row's card."""
+    return BlacklistEntry(
+        entry_id=f"L{row.id}",
+        card_id=card_id,
+        number_from=row.number_from,
+        number_to=row.number_to,
+        reason=cast(ListingReason, row.reason),
+        scope=cast(tuple[Scope, ...], tuple(row.scope.split())),
+        action=cast(Action, row.action),
+        valid_from=row.valid_from,
+        valid_until=row.valid_until,
+    )
+
+
+def _standing() -> Select[ListingRow]:
+    return select(ListingRow).where(ListingRow.is_removed.is_(False))
+
+
+def _of(what: Card | NumberRange) -> ColumnElement[bool]:
+    if isinstance(what, Card):
+        return ListingRow.card == what.id
+    return (ListingRow.number_from == what.first) & (ListingRow.number_to == what.last)
+
+
+def _row(
+    card: int | None,
+    span: NumberRange | None,
+    origin: str,
+    reason: ListingReason,
+    scope: tuple[Scope, ...],
+    action: Action,
+    valid_from: datetime,
+    valid_until: datetime | None,
+) -> ListingRow:
+    return ListingRow(
+        card=card,
+        number_from=span.first if span else None,
+        number_to=span.last if span else None,
+        origin=origin,
+        reason=reason,
+        scope=" ".join(scope),
+        action=action,
+        valid_from=valid_from,
+        valid_until=valid_until,
+        is_removed=False,
+    )

@@ -1,0 +1,168 @@
+"""Accepting each operation once, by its number.
+
+A number stands for one request. The same request again gets the same answer, byte for byte, also
+when the answer was a refusal. Another request under a number that has ended is refused. A reversal
+kills a number for good, also one that has not arrived yet.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeVar
+
+from sqlalchemy.orm import Session
+
+from backend_client.codec import Message, decode, dump, encode, load
+from backend_client.messages import ActivationResult, OperationState, Reversal, Settlement
+from simulator.backoffice.database import Database
+from simulator.backoffice.errors import Refused
+from simulator.backoffice.refusals import Refusal
+from simulator.backoffice.schema import Operation
+from simulator.backoffice.terminals import Caller
+from simulator.backoffice.vault import Vault
+
+R = TypeVar("R", Settlement, ActivationResult)
+
+
+class Stage(StrEnum):
+    """How far an operation is. OPEN: nothing is booked, there may have been a trial."""
+
+    OPEN = "open"
+    CONFIRMED = "confirmed"
+    REFUSED = "refused"
+    REVERSED = "reversed"
+
+
+def request_hash(request: Message) -> bytes:
+    """32 bytes that tell one request from another."""
+    return hashlib.sha256(request.schema.encode() + b"\0" + dump(request)).digest()
+
+
+class Operations:
+    """The numbers that were seen, and what became of them."""
+
+    def __init__(self, database: Database, vault: Vault) -> None:
+        self._database = database
+        self._vault = vault
+
+    def once(
+        self,
+        caller: Caller,
+        number: str,
+        request: Message,
+        answer: type[R],
+        now: datetime,
+        work: Callable[[Session], R],
+    ) -> R:
+        """Do `work` under `number`, or give the answer that this request got before.
+
+        What `work` changes and its answer are one transaction. Raises `Refused`: what `work` raises
+        now or raised then, NUMBER_REUSED, NUMBER_REVERSED or NUMBER_FOREIGN.
+        """
+        wanted = request_hash(request)
+        with self._database.transaction() as session:
+            row = self.opened(session, caller, number, answer, now)
+            if row.state != Stage.OPEN:
+                return self._again(row, wanted, answer)
+            row.request_hash, row.at = wanted, now
+            try:
+                with session.begin_nested():
+                    result = work(session)
+            except Refused as refused:
+                row.state, row.reason, row.detail = Stage.REFUSED, refused.code, refused.detail
+                refusal = refused
+            else:
+                row.state = Stage.CONFIRMED
+                row.sealed = self._vault.seal(encode(result), "operations", number)
+                return result
+        raise refusal
+
+    def opened(
+        self, session: Session, caller: Caller, number: str, answer: type[R], now: datetime
+    ) -> Operation:
+        """The row of a number, made if it is new; `answer` tells what kind of operation it is.
+
+        Raises `Refused` NUMBER_REVERSED, NUMBER_REUSED for another kind, or NUMBER_FOREIGN.
+        """
+        row = self._find(session, caller, number)
+        if row is None:
+            row = _add(session, caller, number, answer.schema, now)
+        if row.state == Stage.REVERSED:
+            raise Refused(Refusal.NUMBER_REVERSED)
+        if row.kind != answer.schema:
+            raise Refused(Refusal.NUMBER_REUSED)
+        return row
+
+    def query(self, caller: Caller, number: str) -> OperationState:
+        """What became of a number; "unknown" as long as nothing was booked under it."""
+        with self._database.transaction() as session:
+            row = self._find(session, caller, number)
+            if row is None or row.state == Stage.OPEN:
+                return OperationState(number, "unknown")
+            if row.state == Stage.REVERSED:
+                return OperationState(number, "reversed")
+            if row.state == Stage.REFUSED:
+                return OperationState(number, "refused", reason=row.reason)
+            if row.kind == ActivationResult.schema:
+                activation = self._result(row, ActivationResult)
+                return OperationState(number, "confirmed", activation=activation)
+            settlement = self._result(row, Settlement)
+            return OperationState(number, "confirmed", settlement=settlement)
+
+    def reverse(
+        self, caller: Caller, number: str, now: datetime, undo: Callable[[Session, str], None]
+    ) -> Reversal:
+        """Undo what was booked under a number, and let nothing be booked under it any more.
+
+        `undo` undoes a settlement. Raises `Refused` ACTIVATION_STANDS or NUMBER_FOREIGN.
+        """
+        with self._database.transaction() as session:
+            row = self._find(session, caller, number)
+            if row is None:
+                row = _add(session, caller, number, None, now)
+            if row.reversal is not None:
+                return load(Reversal, row.reversal)
+            found = row.state == Stage.CONFIRMED
+            if found:
+                if row.kind == ActivationResult.schema:
+                    raise Refused(Refusal.ACTIVATION_STANDS)
+                undo(session, number)
+            reversal = Reversal(number, found, now)
+            row.state, row.reversal = Stage.REVERSED, dump(reversal)
+            return reversal
+
+    def _find(self, session: Session, caller: Caller, number: str) -> Operation | None:
+        if not number.startswith(caller.institution):
+            raise Refused(Refusal.NUMBER_FOREIGN)
+        return session.get(Operation, number, with_for_update=True)
+
+    def _again(self, row: Operation, wanted: bytes, answer: type[R]) -> R:
+        """What the same request got before."""
+        if row.request_hash != wanted:
+            raise Refused(Refusal.NUMBER_REUSED)
+        if row.state == Stage.REFUSED:
+            raise Refused(Refusal(row.reason or ""), detail=row.detail)
+        return self._result(row, answer)
+
+    def _result(self, row: Operation, answer: type[R]) -> R:
+        opened = self._vault.open(row.sealed or b"", "operations", row.number)
+        return decode(answer, opened)
+
+
+def _add(
+    session: Session, caller: Caller, number: str, kind: str | None, now: datetime
+) -> Operation:
+    row = Operation(
+        number=number,
+        kind=kind,
+        state=Stage.OPEN,
+        terminal=caller.terminal_id,
+        detail="",
+        at=now,
+    )
+    session.add(row)
+    session.flush()
+    return row

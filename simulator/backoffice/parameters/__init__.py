@@ -1,0 +1,1 @@
+"""Dated parameter files of the reference back office; `parameters.schema.json` describes them."""

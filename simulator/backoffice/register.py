@@ -1,0 +1,201 @@
+"""The register of cards: finding one, where it stands, and letting events happen to it.
+
+Every method works in the caller's transaction. An event is decided by `lifecycle` and written into
+the audit trail with who, where, when and why; a temporary loss that has lapsed in between gets its
+line first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from backend_client.codec import decode, encode
+from backend_client.messages import CardRef, CardStatus
+from simulator.backoffice.bank_function import BankEvent, BankFunction, bank_transition
+from simulator.backoffice.days import Counting
+from simulator.backoffice.errors import Refused
+from simulator.backoffice.lifecycle import (
+    Channel,
+    Event,
+    Life,
+    State,
+    Transition,
+    lapse,
+    state_at,
+    transition,
+)
+from simulator.backoffice.refusals import Refusal
+from simulator.backoffice.schema import Card, Holder, LifeEvent
+from simulator.backoffice.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class By:
+    """Who brings an event, where and why: for the audit trail. Nothing personal."""
+
+    channel: Channel
+    actor: str
+    reason: str = ""
+
+
+TIME = By(Channel.TIME, "calendar")
+
+
+class Register:
+    """Holders and cards. `counting` is how the days of a temporary loss are counted."""
+
+    def __init__(self, vault: Vault, counting: Counting) -> None:
+        self._vault = vault
+        self._counting = counting
+
+    def find(self, session: Session, ref: CardRef) -> Card:
+        """The card of that id and that number. Raises `Refused` CARD_UNKNOWN."""
+        card = self.find_by(session, card_id=ref.card_id)
+        if card.number_index != self._vault.index("card_number", ref.card_number):
+            raise Refused(Refusal.CARD_UNKNOWN)
+        return card
+
+    def find_by(
+        self, session: Session, *, card_id: str | None = None, card_number: str | None = None
+    ) -> Card:
+        """The card of that id, or of that number. Raises `Refused` CARD_UNKNOWN."""
+        if card_id is not None:
+            key = Card.id_index == self._vault.index("card_id", card_id)
+        else:
+            key = Card.number_index == self._vault.index("card_number", card_number or "")
+        card = session.scalar(select(Card).where(key).with_for_update())
+        if card is None:
+            raise Refused(Refusal.CARD_UNKNOWN)
+        return card
+
+    def add_holder(self, session: Session, ssn: str, name: str, insured_as: str) -> int:
+        """The holder with that SSN, who may hold cards already."""
+        index = self._vault.index("ssn", ssn)
+        known = session.scalar(select(Holder).where(Holder.ssn_index == index))
+        if known is not None:
+            return known.id
+        sealed = self._vault.seal({"ssn": ssn, "name": name}, "holders", index)
+        holder = Holder(ssn_index=index, sealed=sealed, insured_as=insured_as)
+        session.add(holder)
+        session.flush()
+        return holder.id
+
+    def add_card(
+        self, session: Session, holder: int, ref: CardRef, state: State, by: By, at: datetime
+    ) -> Card:
+        """A new card (Article 11), its financial function closed. Raises `Refused` CARD_EXISTS."""
+        id_index = self._vault.index("card_id", ref.card_id)
+        number_index = self._vault.index("card_number", ref.card_number)
+        known = select(Card.id).where(
+            (Card.id_index == id_index) | (Card.number_index == number_index)
+        )
+        if session.scalar(known) is not None:
+            raise Refused(Refusal.CARD_EXISTS)
+        card = Card(
+            holder=holder,
+            id_index=id_index,
+            number_index=number_index,
+            sealed=self._vault.seal(encode(ref), "cards", id_index),
+            state=state,
+            bank=BankFunction.CLOSED,
+            registered_at=at,
+        )
+        session.add(card)
+        session.flush()
+        session.add(_line(card, by, at, "issue", 11, "", state))
+        return card
+
+    def ref(self, card: Card) -> CardRef:
+        """Card id and card number."""
+        return decode(CardRef, self._vault.open(card.sealed, "cards", card.id_index))
+
+    def happen(
+        self, session: Session, card: Card, event: Event, by: By, at: datetime
+    ) -> Transition:
+        """Let an event happen to a card. Raises `LifecycleError`."""
+        change = transition(life_of(card), event, by.channel, at, counting=self._counting)
+        lapsed = lapse(life_of(card), at)
+        if lapsed is not None:
+            _record(session, card, lapsed, TIME)
+        _record(session, card, change, by)
+        if change.after.state is State.VOID:
+            card.bank = BankFunction.CLOSED
+        return change
+
+    def happen_to_bank_function(
+        self, session: Session, card: Card, event: BankEvent, by: By, at: datetime
+    ) -> None:
+        """Note what a service bank reports (Articles 14, 20). Raises `LifecycleError`."""
+        life = state_at(life_of(card), at)
+        if life.state is State.VOID:
+            raise Refused(Refusal.CARD_VOID)
+        before = BankFunction(card.bank)
+        card.bank = bank_transition(before, event)
+        line = _line(card, by, at, f"bank_{event}", event.article, before, card.bank)
+        session.add(line)
+
+    def status(self, card: Card, now: datetime) -> CardStatus:
+        """The card's status now; a loss that has lapsed is not in it any more."""
+        life = state_at(life_of(card), now)
+        return CardStatus(
+            card=self.ref(card),
+            state=life.state.value,
+            state_until=life.until,
+            social_active=life.is_activated,
+            financial_active=card.bank == BankFunction.OPEN,
+            replaced=card.replaced_by is not None,
+            as_of=now,
+        )
+
+
+def life_of(card: Card) -> Life:
+    """The life that a card's row holds, whatever the time."""
+    return Life(State(card.state), card.until, State(card.resumes) if card.resumes else None)
+
+
+def usable(card: Card, now: datetime) -> None:
+    """Raise `Refused` unless the social security function may be used now (Art. 12, 18, 23, 30)."""
+    refusal = _NOT_USABLE.get(state_at(life_of(card), now).state)
+    if refusal is not None:
+        raise Refused(refusal)
+
+
+_NOT_USABLE = {
+    State.NOT_ACTIVATED: Refusal.NOT_ACTIVATED,
+    State.TEMPORARILY_LOST: Refusal.CARD_TEMPORARILY_LOST,
+    State.FORMALLY_LOST: Refusal.CARD_FORMALLY_LOST,
+    State.VOID: Refusal.CARD_VOID,
+    State.STOPPED: Refusal.CARD_STOPPED,
+}
+
+
+def _record(session: Session, card: Card, change: Transition, by: By) -> None:
+    """Put a card into its next life and write the line of the audit trail."""
+    card.state = change.after.state
+    card.until = change.after.until
+    card.resumes = change.after.resumes
+    line = _line(
+        card, by, change.at, change.event, change.article, change.before.state, change.after.state
+    )
+    line.until = change.after.until
+    session.add(line)
+
+
+def _line(
+    card: Card, by: By, at: datetime, event: str, article: int, before: str, after: str
+) -> LifeEvent:
+    return LifeEvent(
+        card=card.id,
+        at=at,
+        event=event,
+        article=article,
+        channel=by.channel,
+        actor=by.actor,
+        reason=by.reason,
+        before=before,
+        after=after,
+    )

@@ -1,0 +1,290 @@
+"""What each refusal says: HTTP status, article, a sentence for the holder, one for the operator.
+
+The holder's sentences say what is the matter and what to do next; nobody is accused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from simulator.backoffice.refusals import Refusal
+
+_NO_REPAIR = "Nothing to repair: the rule that the code names says no."
+_TERMINAL = "Update the terminal: its request breaks the interface."
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """`zh` and `en` are for the holder, `remedy` for the operator."""
+
+    status: HTTPStatus
+    zh: str
+    en: str
+    article: int | None = None
+    remedy: str = _NO_REPAIR
+
+
+_FORBIDDEN = HTTPStatus.FORBIDDEN
+_UNAUTHORIZED = HTTPStatus.UNAUTHORIZED
+_NOT_FOUND = HTTPStatus.NOT_FOUND
+_CONFLICT = HTTPStatus.CONFLICT
+_BAD = HTTPStatus.BAD_REQUEST
+_ZH_STAFF = "请联系工作人员。"
+_EN_STAFF = "Please ask the staff."
+_ZH_AGAIN = "没有扣款，请重新结算。"
+_EN_AGAIN = "Nothing was charged. Please start again."
+
+_CARD = {
+    Refusal.CARD_VOID: Wording(
+        _CONFLICT,
+        "这张卡已经失效，不能恢复使用，请使用新卡。",
+        "This card is void and never returns. Please use the new card.",
+        23,
+    ),
+    Refusal.CARD_STOPPED: Wording(
+        _CONFLICT,
+        "这张旧卡已停止使用，请重新申领，不收工本费。",
+        "This old card has been stopped. Please apply for a new one; it costs nothing.",
+        30,
+    ),
+    Refusal.CARD_TEMPORARILY_LOST: Wording(
+        _CONFLICT,
+        "这张卡已临时挂失，到期自动恢复；找到卡后可以解除挂失，找不到请办理正式挂失。",
+        "This card was reported lost for five days and then works again by itself. Release the "
+        "loss if you have found it; otherwise report it formally.",
+        18,
+    ),
+    Refusal.CARD_FORMALLY_LOST: Wording(
+        _CONFLICT,
+        "这张卡已正式挂失，停止使用；找到卡后可以解除挂失，找不到可以补领。",
+        "This card was formally reported lost and is stopped. Release the loss if you have found "
+        "it; otherwise apply for a replacement.",
+        18,
+    ),
+    Refusal.CARD_FROZEN: Wording(
+        _CONFLICT,
+        "这张卡已被冻结，请携带身份证件到社区受理网点咨询。",
+        "This card is frozen. Please ask at a community service point with your identity document.",
+    ),
+    Refusal.NOT_ACTIVATED: Wording(
+        _CONFLICT,
+        "这张卡的社会保障功能还没有开通，请先开通。",
+        "The social security function of this card is not active yet. Please activate it first.",
+        12,
+    ),
+    Refusal.ALREADY_ACTIVE: Wording(
+        _CONFLICT,
+        "这张卡的社会保障功能已经开通，可以直接使用。",
+        "The social security function of this card is active already. You can use the card.",
+        12,
+    ),
+    Refusal.NOT_LOST: Wording(
+        _CONFLICT, "这张卡没有挂失。", "This card was not reported lost.", 19
+    ),
+    Refusal.NOT_FORMALLY_LOST: Wording(
+        _CONFLICT,
+        "补领之前需要先办理正式挂失。",
+        "Before a replacement the loss has to be reported formally.",
+        19,
+    ),
+    Refusal.NOT_FROZEN: Wording(_CONFLICT, "这张卡没有被冻结。", "This card is not frozen."),
+    Refusal.CHANNEL_NOT_ALLOWED: Wording(
+        _FORBIDDEN,
+        "这项业务不能通过这种方式办理，请到受理网点或网上服务平台办理。",
+        "This cannot be done this way. Please go to a service point or the online platform.",
+    ),
+    Refusal.BANK_FUNCTION_CLOSED: Wording(
+        _CONFLICT,
+        "这张卡的金融服务功能没有开通。",
+        "The financial function of this card is not active.",
+        14,
+    ),
+    Refusal.BANK_FUNCTION_OPEN: Wording(
+        _CONFLICT,
+        "这张卡的金融服务功能已经开通。",
+        "The financial function of this card is active already.",
+        14,
+    ),
+    Refusal.BANK_FUNCTION_LOST: Wording(
+        _CONFLICT,
+        "这张卡的金融服务功能已在银行挂失，请咨询服务银行。",
+        "The financial function of this card was reported lost at the bank. Please ask the bank.",
+        20,
+    ),
+    Refusal.PIN_NOT_CHANGED: Wording(
+        _CONFLICT,
+        "开通之前请先修改初始密码。",
+        "Please change the initial PIN before activation.",
+        12,
+    ),
+    Refusal.CARD_UNKNOWN: Wording(
+        _NOT_FOUND,
+        "查不到这张卡，请到社区受理网点咨询。",
+        "This card is not in the register. Please ask at a community service point.",
+        remedy="Register the card, or check that terminal and card belong to this back office.",
+    ),
+    Refusal.CARD_EXISTS: Wording(
+        _CONFLICT,
+        "这张卡已经登记。",
+        "This card is in the register already.",
+        remedy="Card id and card number have to be new.",
+    ),
+    Refusal.INSTITUTION_UNKNOWN: Wording(
+        _NOT_FOUND,
+        "查不到这个机构。",
+        "This institution is not in the register.",
+        remedy="Add the institution first.",
+    ),
+}
+
+_SETTLEMENT = {
+    Refusal.BILL_UNKNOWN: Wording(
+        _NOT_FOUND, "查不到这张账单。", "This bill was not found for this card."
+    ),
+    Refusal.BILL_SETTLED: Wording(
+        _CONFLICT, "这张账单已经结算，不用再付。", "This bill is settled already. Do not pay again."
+    ),
+    Refusal.BILL_CHANGED: Wording(
+        _CONFLICT,
+        f"账单金额有变化。{_ZH_AGAIN}",
+        f"The bill's total has changed. {_EN_AGAIN}",
+    ),
+    Refusal.INSURANCE_NOT_IN_FORCE: Wording(
+        _CONFLICT,
+        "医疗保险目前没有正常参保缴费，不能医保结算，请咨询12393或自费结算。",
+        "Medical insurance is not in force, so the insurer pays nothing now. Please call 12393, "
+        "or pay yourself.",
+    ),
+    Refusal.NO_TARIFF: Wording(
+        _CONFLICT,
+        f"暂时不能医保结算。{_ZH_STAFF}",
+        f"The insurer cannot work out this bill. {_EN_STAFF}",
+        remedy="Add a parameter file for this date and group of insured.",
+    ),
+    Refusal.TRIAL_UNKNOWN: Wording(
+        _CONFLICT,
+        f"没有对应的试算。{_ZH_AGAIN}",
+        f"There was no trial under this number. {_EN_AGAIN}",
+    ),
+    Refusal.TRIAL_EXPIRED: Wording(
+        _CONFLICT,
+        f"金额已过有效时间。{_ZH_AGAIN}",
+        f"The amounts are no longer valid. {_EN_AGAIN}",
+    ),
+    Refusal.SPLIT_DIFFERS: Wording(
+        _CONFLICT,
+        f"金额与试算不一致。{_ZH_AGAIN}",
+        f"The amounts are not those of the trial. {_EN_AGAIN}",
+    ),
+    Refusal.ACCOUNT_CHANGED: Wording(
+        _CONFLICT,
+        f"试算之后账户有变化。{_ZH_AGAIN}",
+        f"The account has changed since the trial. {_EN_AGAIN}",
+    ),
+    Refusal.NUMBER_REUSED: Wording(
+        _CONFLICT,
+        f"业务流水号重复。{_ZH_STAFF}",
+        f"This operation's number was used before. {_EN_STAFF}",
+        remedy="The terminal used one number for two different operations: check its journal.",
+    ),
+    Refusal.NUMBER_REVERSED: Wording(
+        _CONFLICT,
+        "这笔业务已撤销，没有扣款，请重新办理。",
+        "This operation was reversed and nothing was charged. Please start again.",
+    ),
+    Refusal.NUMBER_FOREIGN: Wording(
+        _FORBIDDEN,
+        f"业务流水号不属于本机构。{_ZH_STAFF}",
+        f"This operation's number belongs to another institution. {_EN_STAFF}",
+        remedy="Numbers begin with the code of the institution that the terminal is enrolled for.",
+    ),
+    Refusal.ACTIVATION_STANDS: Wording(
+        _CONFLICT,
+        "社会保障功能已经开通，不能撤销。",
+        "The social security function is active; an activation is not undone.",
+        12,
+        "Query the number: the activation is confirmed.",
+    ),
+}
+
+_INTERFACE = {
+    Refusal.ENROLMENT_CODE_INVALID: Wording(
+        _FORBIDDEN,
+        f"登记码无效。{_ZH_STAFF}",
+        f"This enrolment code is not valid. {_EN_STAFF}",
+        remedy="The code is unknown, used, too old, or for another profile: make a new one.",
+    ),
+    Refusal.NOT_ENROLLED: Wording(
+        _UNAUTHORIZED,
+        f"本终端尚未登记。{_ZH_STAFF}",
+        f"This terminal is not enrolled. {_EN_STAFF}",
+        remedy="Make an enrolment code and run `ssct enrol` at the terminal.",
+    ),
+    Refusal.ROLE_NOT_ALLOWED: Wording(
+        _FORBIDDEN,
+        "本终端不能办理这项业务。",
+        "This terminal may not do this.",
+        remedy="Enrol the terminal with a profile that may.",
+    ),
+    Refusal.ADMIN_TOKEN_WRONG: Wording(
+        _UNAUTHORIZED, "没有权限。", "Not allowed.", remedy="Send the administrator's token."
+    ),
+    Refusal.CLOCK_IS_REAL: Wording(
+        _CONFLICT, "时钟不能调整。", "The clock is real and cannot be moved."
+    ),
+    Refusal.NOT_FOUND: Wording(
+        _NOT_FOUND, f"没有这项服务。{_ZH_STAFF}", f"There is no such service. {_EN_STAFF}"
+    ),
+    Refusal.METHOD_NOT_ALLOWED: Wording(
+        HTTPStatus.METHOD_NOT_ALLOWED,
+        f"请求方式不对。{_ZH_STAFF}",
+        f"Wrong method. {_EN_STAFF}",
+        remedy=_TERMINAL,
+    ),
+    Refusal.BODY_TOO_LARGE: Wording(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        f"请求过大。{_ZH_STAFF}",
+        f"The request is too large. {_EN_STAFF}",
+        remedy=_TERMINAL,
+    ),
+    Refusal.MEDIA_TYPE_NOT_SUPPORTED: Wording(
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        f"请求格式不对。{_ZH_STAFF}",
+        f"The request is not JSON. {_EN_STAFF}",
+        remedy=_TERMINAL,
+    ),
+    Refusal.BAD_REQUEST: Wording(
+        _BAD,
+        f"请求内容有误。{_ZH_STAFF}",
+        f"The request breaks the interface. {_EN_STAFF}",
+        remedy=_TERMINAL,
+    ),
+    Refusal.IDEMPOTENCY_KEY_DIFFERS: Wording(
+        _BAD,
+        f"请求内容有误。{_ZH_STAFF}",
+        f"The request breaks the interface. {_EN_STAFF}",
+        remedy="The Idempotency-Key has to be the operation's number.",
+    ),
+    Refusal.REQUEST_TIMEOUT: Wording(
+        HTTPStatus.REQUEST_TIMEOUT,
+        f"请求超时。{_ZH_STAFF}",
+        f"The request did not arrive in time. {_EN_STAFF}",
+        remedy="Check the network between terminal and back office.",
+    ),
+    Refusal.BUSY: Wording(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "服务中心繁忙，请稍后再试。",
+        "The service centre is busy. Please try again a little later.",
+        remedy="The database was locked for too long: look for a stuck process.",
+    ),
+    Refusal.INTERNAL: Wording(
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "服务中心出错，结果待核实。",
+        "Something went wrong at the service centre; the result is being checked.",
+        remedy="See the back office's log.",
+    ),
+}
+
+WORDING: Mapping[Refusal, Wording] = {**_CARD, **_SETTLEMENT, **_INTERFACE}

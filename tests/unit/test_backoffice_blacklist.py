@@ -1,0 +1,318 @@
+"""The published blacklist: what is listed, and that versions are signed, numbered and chained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime, timedelta
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from backend_client.blacklist import Blacklist, apply_update
+from backend_client.client import BackendClient
+from backend_client.errors import BadSignature, ListRolledBack, Refused
+from backend_client.messages import CardRef, PublicKey
+from simulator.backoffice.backoffice import Rules
+from simulator.backoffice.bank_function import BankEvent
+from simulator.backoffice.database import open_engine
+from simulator.backoffice.days import Counting
+from simulator.backoffice.errors import LifecycleError
+from simulator.backoffice.lifecycle import Event
+from simulator.backoffice.listings import NumberRange
+from simulator.backoffice.publisher import ListPolicy
+from simulator.backoffice.sample import SampleCity, sample_bill, sample_ref
+from simulator.backoffice.staff import CardKey
+from simulator.clock import SHANGHAI, SimulatedClock
+
+BEGIN = datetime(2026, 3, 16, 9, 0, tzinfo=SHANGHAI)
+LOSS_ENDS = datetime(2026, 3, 22, tzinfo=SHANGHAI)
+POLICY = ListPolicy()
+
+
+def new_city(rules: Rules | None = None) -> SampleCity:
+    return SampleCity(
+        open_engine("sqlite://"),
+        clock=SimulatedClock(BEGIN),
+        random=Random(1).randbytes,
+        rules=rules,
+    )
+
+
+@pytest.fixture
+def city() -> Iterator[SampleCity]:
+    city = new_city()
+    yield city
+    city.backoffice.close()
+
+
+def key(ref: CardRef) -> CardKey:
+    return CardKey(card_id=ref.card_id)
+
+
+class Listener:
+    """A terminal that keeps its list up to date."""
+
+    def __init__(self, city: SampleCity) -> None:
+        self.city = city
+        self.client: BackendClient = city.terminal()
+        self.held: Blacklist | None = None
+
+    def sync(self, *, afresh: bool = False) -> Blacklist:
+        held = None if afresh else self.held
+        self.held = apply_update(
+            held,
+            self.client.blacklist_update(held.version if held else 0),
+            keys=(self.city.backoffice.public_key,),
+            issuer=POLICY.issuer,
+            now=self.city.clock.now(),
+        )
+        return self.held
+
+    def reasons(self, ref: CardRef) -> list[str]:
+        """Why the card is listed now, by the list held, as it stands."""
+        assert self.held is not None
+        now = self.city.clock.now()
+        found = self.held.matching(ref.card_id, ref.card_number, "social_security", now)
+        return [entry.reason for entry in found]
+
+
+def test_a_terminal_starts_with_a_signed_snapshot(city: SampleCity) -> None:
+    listed = Listener(city).sync()
+    assert (listed.version, dict(listed.entries), listed.issuer) == (1, {}, POLICY.issuer)
+    assert listed.coverage.regions == ("990100",)
+    assert listed.expires_at == BEGIN + POLICY.lifetime
+
+
+@pytest.mark.article(18)
+def test_a_temporary_loss_carries_its_end_and_lifts_where_nothing_more_is_heard(
+    city: SampleCity,
+) -> None:
+    ref, terminal = city.card(1), Listener(city)
+    terminal.sync()
+    city.backoffice.staff.report_temporary_loss(key(ref))
+    (entry,) = terminal.sync().entries.values()
+    assert (entry.reason, entry.valid_from, entry.valid_until) == (
+        "temporary_loss",
+        BEGIN,
+        LOSS_ENDS,
+    )
+    assert entry.scope == ("social_security",)
+    city.clock.advance(LOSS_ENDS - BEGIN - timedelta(microseconds=1))
+    assert terminal.reasons(ref) == ["temporary_loss"]
+    city.clock.advance(timedelta(microseconds=1))
+    assert terminal.reasons(ref) == []
+
+
+@pytest.mark.article(18)
+def test_a_lapse_needs_no_new_entry_and_is_cleared_with_the_next_version(city: SampleCity) -> None:
+    ref, terminal = city.card(1), Listener(city)
+    city.backoffice.staff.report_temporary_loss(key(ref))
+    before = terminal.sync()
+    city.clock.advance(LOSS_ENDS - BEGIN)
+    after = terminal.sync()
+    assert after.version == before.version + 1
+    assert not after.entries
+
+
+@pytest.mark.article(18)
+def test_a_loss_counted_in_hours_is_listed_in_hours() -> None:
+    city = new_city(Rules(counting=Counting.HOURS))
+    ref, terminal = city.card(1), Listener(city)
+    city.backoffice.staff.report_temporary_loss(key(ref))
+    (entry,) = terminal.sync().entries.values()
+    assert entry.valid_until == BEGIN + timedelta(hours=120)
+    city.backoffice.close()
+
+
+@pytest.mark.article(18)
+@pytest.mark.article(19)
+def test_a_release_travels_as_a_removal(city: SampleCity) -> None:
+    ref, terminal = city.card(1), Listener(city)
+    city.backoffice.staff.report_formal_loss(key(ref))
+    terminal.sync()
+    assert terminal.reasons(ref) == ["formal_loss"]
+    city.backoffice.staff.release_loss(key(ref))
+    terminal.sync()
+    assert terminal.reasons(ref) == []
+
+
+@pytest.mark.article(18)
+def test_a_loss_made_formal_loses_its_end(city: SampleCity) -> None:
+    ref, terminal = city.card(1), Listener(city)
+    city.backoffice.staff.report_temporary_loss(key(ref))
+    terminal.sync()
+    city.backoffice.staff.report_formal_loss(key(ref))
+    (entry,) = terminal.sync().entries.values()
+    assert (entry.reason, entry.valid_until) == ("formal_loss", None)
+
+
+@pytest.mark.article(23)
+def test_a_void_card_is_listed_for_every_use_and_for_ever(city: SampleCity) -> None:
+    old, terminal = city.card(1), Listener(city)
+    terminal.sync()
+    city.backoffice.staff.replace(key(old), sample_ref(2), Event.EXCHANGE)
+    (entry,) = terminal.sync().entries.values()
+    assert (entry.card_id, entry.reason, entry.valid_until) == (old.card_id, "void", None)
+    assert set(entry.scope) == {"social_security", "financial", "transport"}
+    city.clock.advance(timedelta(days=3650))
+    terminal.sync()
+    assert terminal.reasons(old) == ["void"]
+    assert terminal.reasons(sample_ref(2)) == []
+
+
+@pytest.mark.article(30)
+def test_a_stopped_card_is_listed(city: SampleCity) -> None:
+    ref, terminal = city.card(1, state="stopped"), Listener(city)
+    terminal.sync()
+    assert terminal.reasons(ref) == ["stopped"]
+
+
+@pytest.mark.article(20)
+def test_a_loss_at_the_bank_lists_nothing(city: SampleCity) -> None:
+    ref, terminal = city.card(1, financial_active=True), Listener(city)
+    city.backoffice.staff.bank_event(key(ref), BankEvent.REPORT_LOSS)
+    assert not terminal.sync().entries
+
+
+@pytest.mark.article(26)
+def test_a_freeze_is_listed_and_holds_at_the_centre_until_it_is_lifted(city: SampleCity) -> None:
+    ref, terminal = city.card(1), Listener(city)
+    city.backoffice.staff.freeze(key(ref), reason="fraud", action="refuse_and_call_staff")
+    (entry,) = terminal.sync().entries.values()
+    assert (entry.reason, entry.action, entry.valid_until) == (
+        "fraud",
+        "refuse_and_call_staff",
+        None,
+    )
+    with pytest.raises(Refused) as caught:
+        terminal.client.account(ref)
+    assert caught.value.problem.code == "CARD_FROZEN"
+    city.backoffice.staff.unfreeze(key(ref))
+    assert not terminal.sync().entries
+    assert terminal.client.account(ref).card == ref
+
+
+def test_a_range_of_card_numbers_is_frozen(city: SampleCity) -> None:
+    inside = city.card(5, bills=[sample_bill("B1", 1)])
+    outside = city.card(6)
+    terminal = Listener(city)
+    span = NumberRange("S00000000", "S00000005")
+    city.backoffice.staff.freeze(span)
+    terminal.sync()
+    assert terminal.reasons(inside) == ["freeze"]
+    assert terminal.reasons(outside) == []
+    with pytest.raises(Refused):
+        terminal.client.bills(inside)
+    assert terminal.client.bills(outside).bills == ()
+    city.backoffice.staff.unfreeze(span)
+    terminal.sync()
+    assert terminal.reasons(inside) == []
+
+
+def test_a_freeze_of_another_scope_leaves_the_social_security_function(city: SampleCity) -> None:
+    ref, terminal = city.card(1), Listener(city)
+    city.backoffice.staff.freeze(key(ref), scope=("transport",))
+    terminal.sync()
+    assert terminal.reasons(ref) == []
+    assert terminal.client.account(ref).card == ref
+
+
+def test_nothing_new_is_nothing_sent(city: SampleCity) -> None:
+    terminal = Listener(city)
+    version = terminal.sync().version
+    update = terminal.client.blacklist_update(version)
+    assert (update.snapshot, update.deltas) == (None, ())
+
+
+def test_an_unchanged_list_is_prolonged_when_somebody_asks(city: SampleCity) -> None:
+    terminal = Listener(city)
+    first = terminal.sync()
+    city.clock.advance(POLICY.refresh - timedelta(seconds=1))
+    assert terminal.sync() == first
+    city.clock.advance(timedelta(seconds=1))
+    second = terminal.sync()
+    assert second.version == first.version + 1
+    assert second.issued_at == city.clock.now()
+    assert second.expires_at == city.clock.now() + POLICY.lifetime
+    assert second.set_hash == first.set_hash
+
+
+def test_a_terminal_that_was_away_for_long_gets_a_snapshot(city: SampleCity) -> None:
+    ref, away, here = city.card(1), Listener(city), Listener(city)
+    version = away.sync().version
+    for _ in range(60):
+        city.backoffice.staff.report_formal_loss(key(ref))
+        city.backoffice.staff.release_loss(key(ref))
+    city.backoffice.staff.report_formal_loss(key(ref))
+    update = away.client.blacklist_update(version)
+    assert update.snapshot is not None
+    assert update.deltas == ()
+    assert away.sync() == here.sync()
+    assert away.reasons(ref) == ["formal_loss"]
+
+
+def test_a_version_the_back_office_does_not_know_shows_as_a_rollback(city: SampleCity) -> None:
+    terminal = Listener(city)
+    terminal.sync()
+    with pytest.raises(ListRolledBack):
+        apply_update(
+            _raised(terminal.sync(), by=5),
+            terminal.client.blacklist_update(terminal.sync().version + 5),
+            keys=(city.backoffice.public_key,),
+            issuer=POLICY.issuer,
+            now=city.clock.now(),
+        )
+
+
+def _raised(held: Blacklist, *, by: int) -> Blacklist:
+    return replace(held, version=held.version + by)
+
+
+def test_another_key_does_not_pass(city: SampleCity) -> None:
+    stranger = PublicKey(city.backoffice.public_key.key_id, b"\1" * 32)
+    update = Listener(city).client.blacklist_update(0)
+    with pytest.raises(BadSignature):
+        apply_update(None, update, keys=(stranger,), issuer=POLICY.issuer, now=BEGIN)
+
+
+@settings(max_examples=25)
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 3), st.sampled_from(["temporary", "formal", "release", "wait"])),
+        max_size=15,
+    ),
+    st.lists(st.booleans(), min_size=15, max_size=15),
+)
+@pytest.mark.article(18)
+@pytest.mark.article(19)
+def test_deltas_and_snapshot_always_tell_the_same(
+    events: list[tuple[int, str]], syncs: list[bool]
+) -> None:
+    city = new_city()
+    refs = {serial: city.card(serial) for serial in (1, 2, 3)}
+    follower, fresh = Listener(city), Listener(city)
+    follower.sync()
+    staff = city.backoffice.staff
+    acts = {
+        "temporary": staff.report_temporary_loss,
+        "formal": staff.report_formal_loss,
+        "release": staff.release_loss,
+    }
+    for (serial, what), sync in zip(events, syncs, strict=False):
+        if what == "wait":
+            city.clock.advance(timedelta(days=2))
+        else:
+            with suppress(LifecycleError):
+                acts[what](key(refs[serial]))
+        if sync:
+            follower.sync()
+    assert follower.sync() == fresh.sync(afresh=True)
+    for ref in refs.values():
+        state = staff.status(key(ref)).state
+        reasons = {"temporarily_lost": ["temporary_loss"], "formally_lost": ["formal_loss"]}
+        assert follower.reasons(ref) == reasons.get(state, [])
+    city.backoffice.close()

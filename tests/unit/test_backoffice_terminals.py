@@ -1,0 +1,136 @@
+"""Terminals at the back office: enrolment, tokens, and what each role may do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from random import Random
+
+import pytest
+
+from backend_client.client import BackendClient
+from backend_client.errors import NotEnrolled, Refused
+from backend_client.messages import ActivationRequest, EnrolmentRequest, Profile
+from simulator.backoffice import seed
+from simulator.backoffice.backoffice import Rules
+from simulator.backoffice.database import open_engine
+from simulator.backoffice.errors import Refused as RefusedHere
+from simulator.backoffice.inprocess import InProcessTransport
+from simulator.backoffice.refusals import Refusal
+from simulator.backoffice.sample import HOSPITAL, SampleCity
+from simulator.clock import SHANGHAI, SimulatedClock
+
+BEGIN = datetime(2026, 3, 16, 9, 0, tzinfo=SHANGHAI)
+
+
+def new_city(rules: Rules | None = None) -> SampleCity:
+    return SampleCity(
+        open_engine("sqlite://"),
+        clock=SimulatedClock(BEGIN),
+        random=Random(1).randbytes,
+        rules=rules,
+    )
+
+
+@pytest.fixture
+def city() -> Iterator[SampleCity]:
+    city = new_city()
+    yield city
+    city.backoffice.close()
+
+
+def stranger(city: SampleCity) -> BackendClient:
+    """A client that is not enrolled."""
+    return BackendClient(
+        InProcessTransport(city.api),
+        token=None,
+        now=city.clock.now,
+        sleep=lambda _: None,
+        random=Random(2).randbytes,
+    )
+
+
+def refusal(call: Callable[[], object]) -> str:
+    with pytest.raises(Refused) as caught:
+        call()
+    return caught.value.problem.code
+
+
+def test_a_code_makes_an_identity(city: SampleCity) -> None:
+    code, valid_until = city.backoffice.staff.create_enrolment_code(HOSPITAL, "kiosk")
+    assert valid_until == BEGIN + timedelta(days=7)
+    identity = stranger(city).enrol(EnrolmentRequest(code, "kiosk"))
+    assert (identity.institution, identity.institution_name) == (HOSPITAL, "示例市第一医院")
+    assert identity.blacklist_keys == (city.backoffice.public_key,)
+    assert identity.issued_at == BEGIN
+    client = stranger(city).with_token(identity.token)
+    assert client.card_status(city.card(1)).state == "active"
+
+
+def test_a_code_is_good_once(city: SampleCity) -> None:
+    code, _ = city.backoffice.staff.create_enrolment_code(HOSPITAL)
+    client = stranger(city)
+    client.enrol(EnrolmentRequest(code, "kiosk"))
+    again = EnrolmentRequest(code, "kiosk")
+    assert refusal(lambda: client.enrol(again)) == "ENROLMENT_CODE_INVALID"
+
+
+def test_a_code_ends(city: SampleCity) -> None:
+    code, valid_until = city.backoffice.staff.create_enrolment_code(HOSPITAL)
+    city.clock.advance(valid_until - BEGIN)
+    request = EnrolmentRequest(code, "kiosk")
+    assert refusal(lambda: stranger(city).enrol(request)) == "ENROLMENT_CODE_INVALID"
+
+
+def test_a_code_may_be_for_one_profile(city: SampleCity) -> None:
+    code, _ = city.backoffice.staff.create_enrolment_code(HOSPITAL, "point-of-use")
+    request = EnrolmentRequest(code, "kiosk")
+    assert refusal(lambda: stranger(city).enrol(request)) == "ENROLMENT_CODE_INVALID"
+    assert stranger(city).enrol(EnrolmentRequest(code, "point-of-use")).terminal_id == "T000001"
+
+
+def test_an_invented_code_is_refused(city: SampleCity) -> None:
+    request = EnrolmentRequest(seed.DEVELOPMENT_CODE.code, "developer")
+    assert refusal(lambda: stranger(city).enrol(request)) == "ENROLMENT_CODE_INVALID"
+
+
+def test_a_code_needs_a_known_institution(city: SampleCity) -> None:
+    with pytest.raises(RefusedHere) as caught:
+        city.backoffice.staff.create_enrolment_code("990100999999")
+    assert caught.value.refusal is Refusal.INSTITUTION_UNKNOWN
+
+
+def test_the_development_code_enrols_any_number_of_terminals() -> None:
+    city = new_city(Rules(development_code=seed.DEVELOPMENT_CODE))
+    request = EnrolmentRequest(seed.DEVELOPMENT_CODE.code, "developer")
+    identities = [stranger(city).enrol(request) for _ in range(3)]
+    assert [each.terminal_id for each in identities] == ["T000001", "T000002", "T000003"]
+    assert len({each.token for each in identities}) == 3
+    city.backoffice.close()
+
+
+@pytest.mark.parametrize("token", ["x" * 43, "x", "", "x" * 700, "忘"])
+def test_an_invented_token_is_not_enrolled(token: str, city: SampleCity) -> None:
+    ref = city.card(1)
+    with pytest.raises(NotEnrolled):
+        stranger(city).with_token(token).card_status(ref)
+
+
+@pytest.mark.parametrize(
+    ("profile", "allowed"), [("kiosk", True), ("developer", True), ("point-of-use", False)]
+)
+def test_each_terminal_does_what_its_role_allows(
+    profile: Profile, allowed: bool, city: SampleCity
+) -> None:
+    ref, client = city.card(1, state="not_activated"), city.terminal(profile)
+    request = ActivationRequest(city.number(), ref, pin_changed=True)
+    if allowed:
+        assert client.activate(request).status.state == "active"
+    else:
+        assert refusal(lambda: client.activate(request)) == "ROLE_NOT_ALLOWED"
+        assert client.card_status(ref).state == "not_activated"
+        assert client.query(request.number).state == "unknown"
+
+
+def test_the_clock_may_be_asked_by_anybody(city: SampleCity) -> None:
+    assert stranger(city).server_time().now == BEGIN
