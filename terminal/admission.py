@@ -141,7 +141,23 @@ def _listed(case: _Case) -> _Stop | None:
     status = case.context.status
     if status is not None and _outlives(status, listing):
         stops.extend(_status_stop(status, case.now))
+    if case.policy.accepts_old_card:
+        stops = [stop for stop in stops if not _is_old_card(case, stop)]
     return min(stops, key=lambda stop: _SEVERITY.index(stop.reason), default=None)
+
+
+def _is_old_card(case: _Case, stop: _Stop) -> bool:
+    """Whether this is the end of 2020 again, which the policy passes over with a remark."""
+    if stop.reason is not Reason.STOPPED_OLD_CARD:
+        return False
+    _remark(case, REMARK_OLD_CARD)
+    return True
+
+
+def _remark(case: _Case, text: Text) -> None:
+    """Two checks may find the same thing; it is told once."""
+    if text not in case.remarks:
+        case.remarks.append(text)
 
 
 def _entries(case: _Case) -> Iterable[BlacklistEntry]:
@@ -237,7 +253,7 @@ def _version(case: _Case) -> _Stop | None:
     if generation in rules.stopped_versions and local(case.now).date() >= rules.stopped_from:
         if not case.policy.accepts_old_card:
             return _Stop(Reason.STOPPED_OLD_CARD)
-        case.remarks.append(REMARK_OLD_CARD)
+        _remark(case, REMARK_OLD_CARD)
     return None
 
 

@@ -30,6 +30,7 @@ COMMANDS = {
     "activate": Entry("serve", "activate the social security function"),
     "settle": Entry("serve", "settle a hospital bill"),
     "pin": Entry("serve", "change the PIN"),
+    "dump": Entry("dump", "write everything readable on the card to a file"),
     "sync": Entry("sync", "bring clock and blacklist up to date"),
     "status": Entry("status", "show how the terminal stands"),
     "enrol": Entry("enrol", "make this terminal known to the back office"),

@@ -91,7 +91,7 @@ def open_reader(wanted: str | None, settings: ReaderSettings) -> Reader:
     """The reader that `wanted`, or else the settings, name.
 
     Raises `ReaderNotFound`, `ReaderAmbiguous`, `ServiceUnavailable`; for a simulated or recorded
-    card also `ProfileError`, `TraceError` and `ConfigurationError`.
+    card also `ProfileError`, `CardStateError`, `TraceError` and `ConfigurationError`.
     """
     pattern = wanted or settings.pattern
     if pattern.startswith(SIMULATED):
@@ -103,15 +103,23 @@ def open_reader(wanted: str | None, settings: ReaderSettings) -> Reader:
     return find_reader(pattern or None, settings.slot or None)
 
 
-def simulated_reader(profile: str) -> Reader:
-    """A simulated card of a built-in profile, or of one in a file, in a reader of this process."""
+def simulated_reader(wanted: str) -> Reader:
+    """A simulated card of a built-in profile, or of one in a file, in a reader of this process.
+
+    `wanted` is PROFILE, or PROFILE@FILE for a card that keeps its state in FILE.
+    """
     from apdu.readers.inprocess import InProcessReader
 
+    name, _, state = wanted.partition("@")
     # By name: the terminal does not depend on the simulator, and runs without it.
-    loader = import_module("simulator.card.profile")
-    card = import_module("simulator.card.card")
-    chip = card.SimulatedCard(loader.load_profile(profile), random=secrets.token_bytes)
-    return InProcessReader(f"{SIMULATED}{profile}", chip)
+    profile = import_module("simulator.card.profile").load_profile(name)
+    if state:
+        card = import_module("simulator.card.persistence")
+        chip = card.PersistentCard(profile, Path(state), random=secrets.token_bytes)
+    else:
+        card = import_module("simulator.card.card")
+        chip = card.SimulatedCard(profile, random=secrets.token_bytes)
+    return InProcessReader(f"{SIMULATED}{wanted}", chip)
 
 
 def _recorded_reader(file: Path) -> Reader:

@@ -27,8 +27,9 @@ def add_reader(parser: ArgumentParser) -> None:
     group.add_argument(
         "--reader",
         metavar="PATTERN",
-        help="a part of a PC/SC reader's name, sim:PROFILE for a simulated card, or replay:FILE "
-        "for a recorded trace; default: the settings, else the only reader",
+        help="a part of a PC/SC reader's name, sim:PROFILE for a simulated card "
+        "(sim:PROFILE@FILE keeps its state in a file), or replay:FILE for a recorded trace; "
+        "default: the settings, else the only reader",
     )
     group.add_argument(
         "--wait",

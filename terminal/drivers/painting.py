@@ -6,7 +6,7 @@ Tone is told by a sign and a word in the border's title, never by colour alone.
 from __future__ import annotations
 
 from rich import box
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text as Styled
@@ -35,6 +35,22 @@ _TONES = {
     Tone.ERROR: ("red", "✘"),
 }
 _WIDTH = 76
+_TITLE_WIDTH = _WIDTH - 6
+_LABEL_WIDTH = 38
+
+
+class PipedConsole(Console):
+    """A console whose output may be a pipe that somebody closes: that is an exception, not exit 1.
+
+    Standard output, nothing highlighted on its own; NO_COLOR and pipes turn colours off.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(highlight=False)
+
+    def on_broken_pipe(self) -> None:
+        """Raise `BrokenPipeError`, for the command line to deal with."""
+        raise BrokenPipeError
 
 
 class Painter:
@@ -89,6 +105,8 @@ class Painter:
     def _panel(self, title: Text, *body: RenderableType, style: str = "cyan") -> Panel:
         heading = self.line(title)
         heading.stylize("bold", 0, len(self._one(title)))
+        if heading.cell_len > _TITLE_WIDTH:
+            return self._frame(Group(self._stacked(title, "bold"), *body), style)
         return self._frame(Group(*body), style, heading)
 
     def _frame(self, body: RenderableType, style: str, title: Styled | None = None) -> Panel:
@@ -112,7 +130,7 @@ class Painter:
 
     def _rows(self, rows: tuple[Row, ...]) -> Table:
         table = Table.grid(padding=(0, 2))
-        table.add_column(min_width=30)
+        table.add_column(width=_LABEL_WIDTH)
         table.add_column(overflow="fold")
         for row in rows:
             table.add_row(self.line(row.label), self._value(row))

@@ -32,9 +32,7 @@ _WHAT = Section(
 )
 _YES = Text("开通", "Activate")
 _NO = Text("不开通", "Not now")
-_PIN_TITLE = Text(
-    "请输入密码（新卡请输入初始密码）", "Please enter your PIN (a new card: the initial PIN)"
-)
+_PIN_TITLE = Text("请输入密码（新卡为初始密码）", "Your PIN (new card: the initial one)")
 _PIN_HINT = Text(
     "如果上次已设置新密码，请输入新密码。", "If you set a new PIN last time, please enter that one."
 )

@@ -22,6 +22,7 @@ from terminal.settings import PinSettings
 from terminal.text import Text
 from terminal.visit import Visit
 
+_NO_HINT = Text("", "")
 _PIN_TITLE = Text("请输入密码", "Please enter your PIN")
 _NEW_TITLE = Text("请输入新密码", "Please enter a new PIN")
 _AGAIN_TITLE = Text("请再次输入新密码", "Please enter the new PIN again")
@@ -76,23 +77,25 @@ def holder_verified(visit: Visit, decision: Admitted) -> Generator[Screen, Answe
 
 
 def verified_pin(
-    visit: Visit, title: Text = _PIN_TITLE, hint: Text | None = None
+    visit: Visit, title: Text = _PIN_TITLE, hint: Text = _NO_HINT
 ) -> Generator[Screen, Answer, Pin | Refused]:
     """Ask for the PIN until the card takes it, telling how many tries are left.
 
-    Raises `PinBlocked` when no try is left, before asking where that is known already.
+    `hint` is told with every wrong PIN. Raises `PinBlocked` when no try is left, before asking
+    where that is known already.
     """
     left = visit.card.pin_tries_left()
     if left is None and not visit.pin_verified:
         return _NO_PIN
-    note = _LAST_TRY if left == 1 else hint
+    note = _LAST_TRY if left == 1 else None
     while left != 0:
         entered = yield from pin(AskPin(title, note, left))
         try:
             visit.card.verify_pin(entered)
         except PinWrong as wrong:
             entered.wipe()
-            left, note = wrong.tries_left, explain(wrong).text
+            left, told = wrong.tries_left, explain(wrong).text
+            note = Text(f"{told.zh}{hint.zh}", f"{told.en} {hint.en}".rstrip())
         except BaseException:
             entered.wipe()
             raise

@@ -1,0 +1,81 @@
+"""What `ssct sim` does: a card for the real PC/SC service, the back office, the list of profiles.
+
+A composition: the machine's clock, randomness, disk and network come in here.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import threading
+from argparse import Namespace
+from contextlib import suppress
+from pathlib import Path
+
+from simulator import city
+from simulator.backoffice.clocks import Clock
+from simulator.backoffice.keys import load_or_create_key
+from simulator.backoffice.seed import DEVELOPMENT_CODE
+from simulator.card.card import SimulatedCard
+from simulator.card.profile import BUILT_IN, load_profile
+from simulator.clock import SimulatedClock
+from simulator.virtual_reader import VPCD_PORT, VirtualReader
+from terminal.settings import default_data_dir
+
+ADMIN_TOKEN_FILE = "admin-token"  # noqa: S105 - where the token lies, not the token
+SEALING_KEY_FILE = "backoffice.key"
+DATABASE_FILE = "backoffice.sqlite"
+
+log = logging.getLogger(__name__)
+
+
+def list_profiles(_args: Namespace) -> None:
+    """Print the built-in profiles with their PINs; the holders are fictitious."""
+    for name in BUILT_IN:
+        profile = load_profile(name)
+        pin = profile.pin.value if profile.pin else "-"
+        print(f"{name:<16} PIN {pin:<8} {profile.title_zh}  {profile.title_en}")
+
+
+def serve_card(args: Namespace) -> None:
+    """Keep a card in the virtual reader until Ctrl-C. Raises `ProfileError`, `VpcdUnavailable`."""
+    chip = SimulatedCard(load_profile(args.profile), random=secrets.token_bytes)
+    with VirtualReader(args.port or VPCD_PORT, args.host) as reader:
+        reader.insert(chip)
+        print(f"卡片已在虚拟读卡器中，按 Ctrl-C 取出。 The card {args.profile} is in the virtual")
+        print("reader; Ctrl-C takes it out. Next: ssct readers, then ssct read", flush=True)
+        with suppress(KeyboardInterrupt):
+            threading.Event().wait()
+
+
+def serve_backoffice(args: Namespace) -> None:
+    """Serve the sample city until Ctrl-C. Raises `StartupError`."""
+    from simulator.backoffice import server
+
+    directory = args.data or default_data_dir(os.environ) / "backoffice"
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    token_file = directory / ADMIN_TOKEN_FILE
+    clock: Clock | None = SimulatedClock(args.clock) if args.clock else None
+
+    def announce(host: str, port: int) -> None:
+        _announce(f"http://{host}:{port}", directory, token_file)
+
+    server.run(
+        args.host,
+        args.port,
+        f"sqlite:///{directory / DATABASE_FILE}",
+        directory / SEALING_KEY_FILE,
+        load_or_create_key(token_file, secrets.token_bytes).hex(),
+        clock=clock,
+        rules=city.RULES,
+        prepare=city.found,
+        announce=announce,
+    )
+
+
+def _announce(url: str, directory: Path, token_file: Path) -> None:
+    print(f"参考后台已启动 back office: {url}")
+    print(f"数据目录 data: {directory}")
+    print(f"管理令牌 staff token: {token_file}")
+    print(f"终端登记 next: SSCT_BACKEND_URL={url} ssct enrol {DEVELOPMENT_CODE.code}", flush=True)

@@ -1,0 +1,49 @@
+"""The scene of the embedded default: everything in this process, on SQLite files in a directory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from apdu.readers.inprocess import InProcessReader
+from apdu.sam import SoftwareSam
+from simulator import city
+from simulator.backoffice.api import Api
+from simulator.backoffice.backoffice import BackOffice
+from simulator.backoffice.database import open_engine
+from simulator.backoffice.inprocess import InProcessTransport
+from simulator.clock import SimulatedClock
+from simulator.network import Network
+from simulator.office import Office
+from simulator.scene import Scene
+from terminal.app import Terminal
+from terminal.settings import load_settings
+
+ADMIN_TOKEN = "embedded-administrator"  # noqa: S105 - of a back office that nobody else can reach
+
+
+@contextmanager
+def embedded_scene(
+    directory: Path, *, clock: SimulatedClock, random: Callable[[int], bytes]
+) -> Iterator[Scene]:
+    """Back office, network, terminal and reader around one clock. `random` is for all of them."""
+    engine = open_engine(f"sqlite:///{directory / 'backoffice.sqlite'}")
+    with BackOffice(
+        engine, now=clock.now, random=random, sealing_key=random(32), rules=city.RULES
+    ) as backoffice:
+        city.found(backoffice)
+        api = Api(backoffice, admin_token=ADMIN_TOKEN, advance=clock.advance)
+        transport = InProcessTransport(api)
+        network = Network(transport)
+        settings = load_settings(None, {"SSCT_TERMINAL_DATA_DIR": str(directory / "terminal")})
+        with Terminal.open(
+            settings,
+            clock=clock,
+            random=random,
+            sam=SoftwareSam.development(random),
+            transport=network,
+        ) as terminal:
+            reader = InProcessReader("embedded")
+            office = Office(transport, ADMIN_TOKEN)
+            yield Scene(clock, terminal, office, network, reader, reader)

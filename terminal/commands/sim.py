@@ -1,0 +1,70 @@
+"""`ssct sim card`, `sim backoffice` and `sim profiles`: the stand-ins, from the simulator."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Callable
+from datetime import datetime
+from importlib import import_module
+from pathlib import Path
+
+from terminal.commands.options import add_common
+from terminal.exit_codes import ExitCode
+
+
+def add_arguments(parser: ArgumentParser, _name: str) -> None:
+    """The commands below `sim`."""
+    commands = parser.add_subparsers(title="commands", metavar="WHAT", required=True)
+    _add_card(commands.add_parser("card", help="a card in the PC/SC service's virtual reader"))
+    _add_backoffice(commands.add_parser("backoffice", help="the reference back office"))
+    profiles = commands.add_parser("profiles", help="list the built-in card profiles")
+    add_common(profiles)
+    profiles.set_defaults(run=_runner("list_profiles"))
+
+
+def _add_card(parser: ArgumentParser) -> None:
+    parser.add_argument("profile", metavar="PROFILE", help="a built-in profile, or a JSON file")
+    parser.add_argument("--host", default="127.0.0.1", help="where the vpcd driver listens")
+    parser.add_argument("--port", type=int, default=None, help="its port (default: 35963)")
+    add_common(parser)
+    parser.set_defaults(run=_runner("serve_card"))
+
+
+def _add_backoffice(parser: ArgumentParser) -> None:
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument(
+        "--port", type=int, default=8765, help="port to listen on (default: 8765; 0: a free one)"
+    )
+    parser.add_argument("--data", type=Path, metavar="DIR", help="where database and keys lie")
+    parser.add_argument(
+        "--clock",
+        type=_instant,
+        metavar="INSTANT",
+        help="use a simulated clock that starts here, such as 2026-03-16T09:00:00+08:00, and "
+        "stands still until staff move it",
+    )
+    add_common(parser)
+    parser.set_defaults(run=_runner("serve_backoffice"))
+
+
+def _instant(written: str) -> datetime:
+    try:
+        instant = datetime.fromisoformat(written)
+    except ValueError:
+        raise ArgumentTypeError("an instant such as 2026-03-16T09:00:00+08:00") from None
+    if instant.tzinfo is None:
+        raise ArgumentTypeError("the instant needs its time zone, such as +08:00")
+    return instant
+
+
+def _runner(name: str) -> Callable[[Namespace], ExitCode]:
+    """Runs a function of `simulator.commands`, which is imported only then, by its name."""
+
+    def run(args: Namespace) -> ExitCode:
+        from terminal import logs
+
+        logs.set_up(verbose=args.verbose, traffic=args.traffic)
+        getattr(import_module("simulator.commands"), name)(args)
+        return ExitCode.OK
+
+    return run
