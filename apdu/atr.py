@@ -24,3 +24,8 @@ def historical_bytes(atr: bytes) -> bytes:
     if position + length > len(atr):
         raise UnsupportedCard("the answer to reset ends too soon")
     return atr[position : position + length]
+
+
+def is_contactless(atr: bytes) -> bool:
+    """Whether `atr` is the one a PC/SC reader derives from an ATS (facts 1.3): 3B 8x 80 01."""
+    return len(atr) > 3 and atr[0] == 0x3B and atr[1] >> 4 == 0x8 and atr[2:4] == b"\x80\x01"

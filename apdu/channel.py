@@ -10,6 +10,7 @@ from collections.abc import Collection
 
 from apdu.command import EXTENDED_LE_MAX, SHORT_LE_MAX, Command, Response
 from apdu.connection import Connection
+from apdu.layers import Layer
 from apdu.pin import Pin
 from apdu.status import (
     ApplicationLocked,
@@ -58,8 +59,11 @@ class CardChannel:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._alone = connection.transmit
+        if isinstance(connection, Layer):
+            self._alone = connection.transmit_alone
         self._df: bytes | int | None = None
-        self._df_answer = b""
+        self._df_answer: bytes | None = None
         self._ef: int | None = None
 
     @property
@@ -90,18 +94,19 @@ class CardChannel:
     def forget(self) -> None:
         """Forget what is selected: the next selection goes to the card."""
         self._df = self._ef = None
-        self._df_answer = b""
+        self._df_answer = None
 
     # Any command
 
-    def send(self, command: Command, what: str) -> Response:
+    def send(self, command: Command, what: str, *, alone: bool = False) -> Response:
         """Send a command and return the answer, whatever its status word.
 
-        `what` names the command in error messages; it must not hold command data.
+        `what` names the command in error messages; it must not hold command data. `alone`: nobody
+        needs the answer's data, so nothing is sent to fetch them.
         """
         self._forget_what_may_change(command)
         try:
-            raw = self._connection.transmit(bytes(command))
+            raw = (self._alone if alone else self._connection.transmit)(bytes(command))
             if len(raw) < 2:
                 raise MalformedApdu(f"{what}: an answer of {len(raw)} bytes has no status word")
             if len(raw) - 2 > _most(command):
@@ -122,12 +127,13 @@ class CardChannel:
 
     # SELECT (facts 2)
 
-    def select_name(self, name: bytes) -> bytes:
+    def select_name(self, name: bytes, *, fci: bool = True) -> bytes:
         """Select a DF by its name (AID) and return its FCI.
 
-        Raises `ApplicationLocked` on 9303, 6A81 and 6283.
+        Where the FCI is not needed (`fci` False), a T=0 card is spared the GET RESPONSE, and
+        what is returned may be empty. Raises `ApplicationLocked` on 9303, 6A81 and 6283.
         """
-        return self._select_df(name, 0x04, name)
+        return self._select_df(name, 0x04, name, fci=fci)
 
     def select_fid(self, fid: int) -> bytes:
         """Select by file identifier: an EF (EFxx) below the current DF, else a DF or the MF.
@@ -258,11 +264,11 @@ class CardChannel:
     def _update_record(self, p1: int, p2: int, record: bytes) -> None:
         self.call(Command(0, UPDATE_RECORD, p1, p2, record), f"UPDATE RECORD {p1:02X} {p2:02X}")
 
-    def _select_df(self, key: bytes | int, p1: int, data: bytes) -> bytes:
-        if self._df != key:
-            answer = self._select(p1, data, le=_AS_MANY_AS_THERE_ARE)
-            self._df, self._df_answer = key, answer
-        return self._df_answer
+    def _select_df(self, key: bytes | int, p1: int, data: bytes, *, fci: bool = True) -> bytes:
+        if self._df != key or (fci and self._df_answer is None):
+            answer = self._select(p1, data, le=_AS_MANY_AS_THERE_ARE if fci else None)
+            self._df, self._df_answer = key, answer if fci else None
+        return self._df_answer or b""
 
     def _select_ef(self, fid: int) -> bytes:
         if self._ef == fid:
@@ -281,7 +287,7 @@ class CardChannel:
     def _select(self, p1: int, data: bytes, *, le: int | None = None) -> bytes:
         command = Command(0, SELECT, p1, 0, data, le)
         what = f"SELECT {data.hex().upper()}"
-        response = self.send(command, what)
+        response = self.send(command, what, alone=le is None)
         if response.sw in _LOCKED_ON_SELECT:
             raise ApplicationLocked(f"{what}: {response.sw:04X}")
         if not response.ok:

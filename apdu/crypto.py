@@ -91,7 +91,7 @@ def session_key(algorithm: Algorithm, key: bytes, random: bytes) -> bytes:
 def auth_data(algorithm: Algorithm, session: bytes, original: bytes) -> bytes:
     """The 8-byte authentication cryptogram over 8 bytes of original data (facts 4.4)."""
     block = encrypt_blocks(algorithm, session, original.ljust(algorithm.block_size, b"\x00"))
-    return block if len(block) == 8 else _fold(block, 8)
+    return block if len(block) == 8 else fold(block, 8)
 
 
 def mac(algorithm: Algorithm, session: bytes, data: bytes, iv: bytes = b"") -> bytes:
@@ -104,15 +104,18 @@ def mac(algorithm: Algorithm, session: bytes, data: bytes, iv: bytes = b"") -> b
     cbc = modes.CBC(iv.ljust(algorithm.block_size, b"\x00"))
     encryptor = Cipher(_block_cipher(algorithm, session), cbc).encryptor()
     last = encryptor.update(pad80(data, algorithm.block_size))[-algorithm.block_size :]
-    return last[:MAC_LENGTH] if len(last) == 8 else _fold(last, MAC_LENGTH)
+    return last[:MAC_LENGTH] if len(last) == 8 else fold(last, MAC_LENGTH)
 
 
 def encrypt_data(algorithm: Algorithm, session: bytes, data: bytes) -> bytes:
     """Command data enciphered: length byte and data, padded only where needed, ECB (facts 4.4)."""
+    return encrypt_blocks(algorithm, session, block_data(algorithm, data))
+
+
+def block_data(algorithm: Algorithm, data: bytes) -> bytes:
+    """Command data ready to be enciphered: length byte, data, padding where needed (facts 4.4)."""
     block = bytes((len(data),)) + data
-    if len(block) % algorithm.block_size:
-        block = pad80(block, algorithm.block_size)
-    return encrypt_blocks(algorithm, session, block)
+    return pad80(block, algorithm.block_size) if len(block) % algorithm.block_size else block
 
 
 def decrypt_data(algorithm: Algorithm, session: bytes, cipher: bytes) -> bytes:
@@ -160,7 +163,7 @@ def tac(algorithm: Algorithm, dtk: bytes, data: bytes) -> bytes:
 
     A DES card folds its 16-byte key, left half exclusive-or right half, into a single-DES key.
     """
-    key = _fold(dtk, 8) if algorithm is Algorithm.DES and len(dtk) == 16 else dtk
+    key = fold(dtk, 8) if algorithm is Algorithm.DES and len(dtk) == 16 else dtk
     return mac(algorithm, key, data)
 
 
@@ -198,8 +201,11 @@ class Purchase:
 
     def tac(self, algorithm: Algorithm, dtk: bytes, psam_sequence: bytes) -> bytes:
         """TAC: the card proves the purchase to the back office. `psam_sequence` is 4 bytes."""
-        fields = self.kind + self.terminal + psam_sequence + self.time
-        return tac(algorithm, dtk, self.amounts + fields)
+        return tac(algorithm, dtk, self.tac_fields(psam_sequence))
+
+    def tac_fields(self, psam_sequence: bytes) -> bytes:
+        """What the TAC is computed over."""
+        return self.amounts + self.kind + self.terminal + psam_sequence + self.time
 
 
 def purchase_session_key(
@@ -224,18 +230,30 @@ class Load:
 
     def mac1(self, algorithm: Algorithm, session: bytes) -> bytes:
         """MAC1: the card proves its balance and the request to the host."""
-        fields = _amount(self.balance) + _amount(self.amount) + self.kind + self.terminal
-        return mac(algorithm, session, fields)
+        return mac(algorithm, session, self.mac1_fields)
 
     def mac2(self, algorithm: Algorithm, session: bytes) -> bytes:
         """MAC2: the host allows the load."""
-        fields = _amount(self.amount) + self.kind + self.terminal + self.time
-        return mac(algorithm, session, fields)
+        return mac(algorithm, session, self.mac2_fields)
 
     def tac(self, algorithm: Algorithm, dtk: bytes, sequence: bytes) -> bytes:
         """TAC: the card proves the load. `sequence` is the online counter before the load."""
+        return tac(algorithm, dtk, self.tac_fields(sequence))
+
+    @property
+    def mac1_fields(self) -> bytes:
+        """What MAC1 is computed over."""
+        return _amount(self.balance) + _amount(self.amount) + self.kind + self.terminal
+
+    @property
+    def mac2_fields(self) -> bytes:
+        """What MAC2 is computed over."""
+        return _amount(self.amount) + self.kind + self.terminal + self.time
+
+    def tac_fields(self, sequence: bytes) -> bytes:
+        """What the TAC is computed over."""
         fields = sequence + _amount(self.amount) + self.kind + self.terminal + self.time
-        return tac(algorithm, dtk, _amount(self.balance + self.amount) + fields)
+        return _amount(self.balance + self.amount) + fields
 
 
 def load_session_key(algorithm: Algorithm, dlk: bytes, random: bytes, sequence: bytes) -> bytes:
@@ -264,7 +282,8 @@ def _block_cipher(algorithm: Algorithm, key: bytes) -> BlockCipherAlgorithm:
     raise AlgorithmNotSupported("SSF33 is not public; only a hardware module can compute it")
 
 
-def _fold(data: bytes, length: int) -> bytes:
+def fold(data: bytes, length: int) -> bytes:
+    """The exclusive-or of all `length`-byte words of `data`."""
     value = 0
     for start in range(0, len(data), length):
         value ^= int.from_bytes(data[start : start + length], "big")

@@ -39,6 +39,7 @@ from apdu.status import (
 
 __all__ = [
     "DEVELOPMENT_KEYS",
+    "DEVELOPMENT_KEY_VERSIONS",
     "NO_TERMINAL_NUMBER",
     "CardIdentity",
     "KeyName",
@@ -165,8 +166,9 @@ PURCHASE_KEYS: Mapping[int, KeyName] = MappingProxyType(
 """The purchase keys by their version (facts 4.2)."""
 
 
-def _invented(name: KeyName) -> bytes:
-    return hashlib.sha256(f"ssct development key {name.name}".encode()).digest()[:16]
+def _invented(name: KeyName, version: int = 1) -> bytes:
+    label = name.name if version == 1 else f"{name.name} version {version}"
+    return hashlib.sha256(f"ssct development key {label}".encode()).digest()[:16]
 
 
 DEVELOPMENT_KEYS: Mapping[KeyName, bytes] = MappingProxyType(
@@ -177,13 +179,30 @@ DEVELOPMENT_KEYS: Mapping[KeyName, bytes] = MappingProxyType(
 16 bytes each; a message key is cut to what a DES card takes (`KeyName.length`).
 """
 
+DEVELOPMENT_KEY_VERSIONS: Mapping[int, Mapping[KeyName, bytes]] = MappingProxyType(
+    {
+        1: DEVELOPMENT_KEYS,
+        **{
+            version: MappingProxyType(
+                {
+                    name: _invented(name, version)
+                    for name in KeyName
+                    if name.spec.versions >= version
+                }
+            )
+            for version in (2, 3)
+        },
+    }
+)
+"""The same by key version, which is the HSM's key group (facts 4.2); most keys have three."""
+
 
 class SoftwareSam:
     """A security module that holds root keys in memory. Not for production.
 
     `keys` maps key names to root keys (16 bytes; message keys are cut for DES cards). `random`
-    returns the given number of unpredictable bytes. It holds one version of every key, and
-    answers for version 1 only.
+    returns the given number of unpredictable bytes. `keys` are version 1; `later_versions` holds
+    the root keys of versions 2 and 3 (facts 4.2).
     """
 
     def __init__(
@@ -193,9 +212,12 @@ class SoftwareSam:
         *,
         terminal_number: str = NO_TERMINAL_NUMBER,
         algorithms: frozenset[Algorithm] = frozenset({Algorithm.DES, Algorithm.SM4}),
+        later_versions: Mapping[int, Mapping[KeyName, bytes]] = MappingProxyType({}),
     ) -> None:
         self.terminal_number = terminal_number
-        self._keys = dict(keys)
+        self._keys = {**later_versions, 1: keys}
+        self._card: CardIdentity | None = None
+        self._card_keys: dict[tuple[KeyName, int], bytes] = {}
         self._random = random
         self._algorithms = algorithms
         self._purchases = 0
@@ -208,8 +230,13 @@ class SoftwareSam:
         *,
         terminal_number: str = DEVELOPMENT_TERMINAL_NUMBER,
     ) -> SoftwareSam:
-        """The module for simulated cards: it holds the published `DEVELOPMENT_KEYS`."""
-        return cls(DEVELOPMENT_KEYS, random, terminal_number=terminal_number)
+        """The module for simulated cards: it holds the published development keys."""
+        return cls(
+            DEVELOPMENT_KEYS,
+            random,
+            terminal_number=terminal_number,
+            later_versions=DEVELOPMENT_KEY_VERSIONS,
+        )
 
     def supports(self, algorithm: Algorithm) -> bool:
         """Whether the module was made for this algorithm (never SSF33, which is not public)."""
@@ -274,10 +301,20 @@ class SoftwareSam:
             raise PurchaseNotProved("MAC2 does not prove the debit that was permitted last")
 
     def _card_key(self, card: CardIdentity, name: KeyName, version: int | None) -> bytes:
+        """The card's own key. Those of the card seen last are kept: deriving takes 15 µs."""
+        version = 1 if version is None else version
+        if card != self._card:
+            self._card, self._card_keys = card, {}
+        key = self._card_keys.get((name, version))
+        if key is None:
+            key = self._card_keys[name, version] = self._derived(card, name, version)
+        return key
+
+    def _derived(self, card: CardIdentity, name: KeyName, version: int) -> bytes:
         if not self.supports(card.algorithm):
             raise AlgorithmNotSupported(f"no {card.algorithm.name} in this security module")
-        root = self._keys.get(name)
-        if root is None or version not in (None, 1):
-            raise KeyNotAvailable(f"no {name.name} version {version or 1} in this security module")
+        root = self._keys.get(version, {}).get(name)
+        if root is None:
+            raise KeyNotAvailable(f"no {name.name} version {version} in this security module")
         root = root[: name.length(card.algorithm)]
         return card_key(card.algorithm, root, card.region, card.historical)

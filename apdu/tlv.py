@@ -73,6 +73,22 @@ def parse_records(data: bytes, *, lenient: bool = False) -> tuple[RecordTlv, ...
     return tuple(records)
 
 
+def leading_records(data: bytes) -> tuple[tuple[RecordTlv, ...], bytes]:
+    """The records that `data` starts with, and what follows the last whole one.
+
+    For data that were cut off or are damaged: nothing is raised, and the rest is never parsed.
+    """
+    records = []
+    at, end = 0, len(data)
+    while at + 1 < end and 0 < data[at] < 0xFF:
+        stop = at + 2 + data[at + 1]
+        if stop > end:
+            break
+        records.append(RecordTlv(data[at], data[at + 2 : stop]))
+        at = stop
+    return tuple(records), data[at:]
+
+
 @dataclass(frozen=True, slots=True)
 class Tlv:
     """A node of a BER-TLV tree.

@@ -62,7 +62,8 @@ class SocialSecurityCard:
 
     `algorithm` is what its keys use, `historical` its 13 historical bytes, `card_id` its 16 bytes
     and `version` the text of its specification version ("3.00"; an empty one counts as "1.0").
-    `issuer` holds what EF05 says, values by tag. Make one with `select`.
+    `issuer` holds what EF05 says, values by tag. `reader` reads the record files of the current
+    application in the way that this card allows. Make one with `select`.
     """
 
     def __init__(
@@ -76,8 +77,8 @@ class SocialSecurityCard:
         self.channel = channel
         self.identity = identity
         self.version = read_text(issuer.get(0x03, b"")) or Generation.V1.value
-        self._environment = environment
-        self._reader = reader
+        self._names: dict[str, bytes | int] = {ENVIRONMENT: environment}
+        self.reader = reader
         self.issuer = issuer
         self._authentic = False
         self._authorised: frozenset[KeyName] = frozenset()
@@ -127,6 +128,28 @@ class SocialSecurityCard:
         """Whether the card has proved that it is genuine."""
         return self._authentic
 
+    def enter(self, df: str) -> None:
+        """Make the application `df` current; nothing happens when it is already.
+
+        Selecting another one ends what the terminal's keys had opened. Raises `StatusError` (6A82
+        on a card that has not got it) or `ApplicationLocked`.
+        """
+        name = self._names.get(df, DIRECTORIES[df].aid)
+        if self.channel.current_df == name:
+            return
+        self._authorised = frozenset()
+        if isinstance(name, int):
+            self.channel.select_fid(name)
+            return
+        try:
+            self.channel.select_name(name, fci=False)
+        except StatusError as error:
+            # Some applications have no published name; their file identifiers are certain.
+            if error.sw != StatusWord.FILE_NOT_FOUND or df in self._names:
+                raise
+            self.channel.select_fid(DIRECTORIES[df].fid)
+            self._names[df] = DIRECTORIES[df].fid
+
     def authenticate(self, sam: SecureAccessModule, *, key_version: int | None = None) -> None:
         """Let the card prove that it knows the issuer's IRK (facts 4.4).
 
@@ -135,7 +158,7 @@ class SocialSecurityCard:
         `AlgorithmNotSupported`, or another error of the module.
         """
         self._require_algorithm(sam)
-        self._enter(ENVIRONMENT)
+        self.enter(ENVIRONMENT)
         original, factor = sam.challenge(8), sam.challenge(8)
         answer = self.ask_authentication(factor, original, key_version=key_version)
         expected = sam.card_authentication(self.identity, factor, original, key_version)
@@ -148,7 +171,7 @@ class SocialSecurityCard:
 
         Raises `NotAuthentic` when the card refuses.
         """
-        self._enter(ENVIRONMENT)
+        self.enter(ENVIRONMENT)
         try:
             return self.channel.internal_authenticate(factor + original + _version(key_version))
         except StatusError as error:
@@ -181,7 +204,7 @@ class SocialSecurityCard:
         if not self._authentic:
             self.authenticate(sam)
         self._require_algorithm(sam)
-        self._enter(within or key.spec.df)
+        self.enter(within or key.spec.df)
         if key in self._authorised:
             return
         original, challenge = sam.challenge(8), self.channel.get_challenge(8)
@@ -224,38 +247,27 @@ class SocialSecurityCard:
         What the file's access rule asks for must have been done. Raises `StatusError` (6982 when
         it has not) or `MalformedData`.
         """
-        self._enter(file.df)
-        return self._reader.read_items(file, tags) if tags else self._reader.read(file)
+        self.enter(file.df)
+        return self.reader.read_items(file, tags) if tags else self.reader.read(file)
 
     def pin_tries_left(self) -> int | None:
         """How many wrong PINs the card still allows; None when no PIN is set."""
-        self._enter(ENVIRONMENT)
+        self.enter(ENVIRONMENT)
         return self.channel.verify(None)
 
     def verify_pin(self, pin: Pin) -> None:
         """Present the holder's PIN. Raises `PinWrong` or `PinBlocked`."""
-        self._enter(ENVIRONMENT)
+        self.enter(ENVIRONMENT)
         self.channel.verify(pin)
 
     def change_pin(self, old: Pin, new: Pin) -> None:
         """Replace the PIN `old` by `new`. Raises `PinWrong` or `PinBlocked`."""
-        self._enter(ENVIRONMENT)
+        self.enter(ENVIRONMENT)
         self.channel.change_pin(old, new)
 
     def _require_algorithm(self, sam: SecureAccessModule) -> None:
         if not sam.supports(self.algorithm):
             raise AlgorithmNotSupported(f"the card uses {self.algorithm.name}")
-
-    def _enter(self, df: str) -> None:
-        """Make `df` the current application; nothing happens when it is already."""
-        name = self._environment if df == ENVIRONMENT else DIRECTORIES[df].aid
-        if self.channel.current_df == name:
-            return
-        self._authorised = frozenset()
-        if isinstance(name, int):
-            self.channel.select_fid(name)
-        else:
-            self.channel.select_name(name)
 
 
 def _select_environment(channel: CardChannel) -> tuple[bytes | int, bytes]:

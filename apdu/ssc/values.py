@@ -15,8 +15,8 @@ from typing import ClassVar, TypeAlias
 from zoneinfo import ZoneInfo
 
 from apdu.ssc.filespec import ItemType, Meaning, RecordSpec
-from apdu.status import CardError, MalformedData
-from apdu.tlv import parse_records
+from apdu.status import CardError
+from apdu.tlv import leading_records
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 APPLICATION_IDENTIFIER = bytes.fromhex("D156000005")
@@ -184,11 +184,9 @@ def _decode(raw: bytes, spec: RecordSpec, warn: Callable[[str], None]) -> Decode
 
 
 def _read_items(raw: bytes, spec: RecordSpec, warn: Callable[[str], None]) -> tuple[Item, ...]:
-    try:
-        records = parse_records(raw, lenient=True)
-    except MalformedData:
+    records, rest = leading_records(raw)
+    if rest.strip(b"\x00") and rest.strip(b"\xff"):
         warn("items that are not tag, length, value")
-        return ()
     by_tag = {item.tag: item for item in spec.sub}
     items = []
     for record in records:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 APPLICATION = "DF04"
 _AMOUNT_MAX = 0xFFFFFFFF
 _COUNTER_MAX = 0xFFFF
-_KEY_VERSION = b"\x01"
 _LOAD, _PURCHASE = b"1", b"2"
 _PROOF_KINDS = {0x01: _LOAD, 0x02: _PURCHASE, 0x31: _LOAD, 0x32: _PURCHASE}
 _PURCHASE_KEYS = {1: KeyName.DPK, 2: KeyName.DPK2, 3: KeyName.DPK3}
@@ -155,7 +154,7 @@ def _begin_load(system: OperatingSystem, ledger: Ledger, data: bytes) -> bytes:
     sequence = now.online.to_bytes(2, "big")
     session = load_session_key(system.algorithm, key.value, random, sequence)
     system.session.pending = Pending(load, random, key)
-    head = _amounts(now.balance) + sequence + _key_info(ledger) + random
+    head = _amounts(now.balance) + sequence + _key_info(ledger, data[0]) + random
     return head + load.mac1(system.algorithm, session)
 
 
@@ -174,7 +173,7 @@ def _begin_purchase(system: OperatingSystem, ledger: Ledger, data: bytes) -> byt
     purchase = Purchase(account, self_pay, fund, data[13:], b"")
     system.session.pending = Pending(purchase, random, system.keys.named(name))
     sums = _amounts(now.balance, now.self_pay, now.fund)
-    return sums + now.year + now.offline.to_bytes(2, "big") + _key_info(ledger) + random
+    return sums + now.year + now.offline.to_bytes(2, "big") + _key_info(ledger, data[0]) + random
 
 
 def _ledger(system: OperatingSystem) -> Ledger:
@@ -216,8 +215,9 @@ def _time(data: bytes) -> bytes:
     return data
 
 
-def _key_info(ledger: Ledger) -> bytes:
-    return _KEY_VERSION + bytes((ledger.algorithm,))
+def _key_info(ledger: Ledger, index: int) -> bytes:
+    """Key version and algorithm. Key index, key version and the PSAM's key id are one number."""
+    return bytes((index, ledger.algorithm))
 
 
 def _amounts(*fen: int) -> bytes:

@@ -77,6 +77,7 @@ class CardData:
     fci_names_algorithm: bool
     bank_card_number: str | None = field(repr=False)
     key_retries: int
+    key_versions: int = 3
 
     @property
     def card_id(self) -> bytes:
@@ -103,6 +104,7 @@ class CardData:
             fci_names_algorithm=fields.get("fci", "algorithm") == "algorithm",
             bank_card_number=fields.get("bank_card_number"),
             key_retries=fields.get("key_retries", 3),
+            key_versions=fields.get("key_versions", 3),
         )
 
 
@@ -141,7 +143,9 @@ class CardProfile:
 
     `keys` is "development", "wrong", or root keys by key name over the development ones. `files`
     holds file contents as the schema's `file` describes them. `backoffice` is what the register
-    knows about the card and its holder, None where the profile says nothing.
+    knows about the card and its holder, None where the profile says nothing. Of the files in
+    `closed` and `absent` (by address, "DF04EF08") the card lets nobody read the first, and does
+    not have the others.
     """
 
     title_zh: str
@@ -154,3 +158,5 @@ class CardProfile:
     files: Mapping[str, Any] = field(default_factory=dict, repr=False)
     medical_account: MedicalAccount = field(default_factory=MedicalAccount)
     backoffice: RegisterEntry | None = field(default=None, repr=False)
+    closed: frozenset[str] = frozenset()
+    absent: frozenset[str] = frozenset()

@@ -19,31 +19,32 @@ _DEFAULT_VERSION = 1
 
 
 class CardKey:
-    """One key: its value, derived on first use, and its retry counter."""
+    """One version of one key: its value, derived on first use, and its own retry counter."""
 
-    __slots__ = ("_ring", "_value", "name", "tries")
+    __slots__ = ("_ring", "_value", "name", "tries", "version")
 
-    def __init__(self, ring: Keyring, name: KeyName, tries: RetryCounter) -> None:
+    def __init__(self, ring: Keyring, name: KeyName, version: int, tries: RetryCounter) -> None:
         self._ring = ring
         self._value: bytes | None = None
         self.name = name
+        self.version = version
         self.tries = tries
 
     @property
     def value(self) -> bytes:
         """The card's own key, three levels below its root (facts 4.3)."""
         if self._value is None:
-            self._value = self._ring.derive(self.name)
+            self._value = self._ring.derive(self.name, self.version)
         return self._value
 
 
 class Keyring:
-    """All keys of one card. `roots` are the root keys, one for every name."""
+    """All keys of one card. `roots` are the root keys by version: 1 has every name, others less."""
 
     def __init__(
         self,
         memory: Memory,
-        roots: Mapping[KeyName, bytes],
+        roots: Mapping[int, Mapping[KeyName, bytes]],
         *,
         algorithm: Algorithm,
         region: str,
@@ -55,40 +56,45 @@ class Keyring:
         self._historical = historical
         self.algorithm = algorithm
         self._keys = {
-            name: CardKey(self, name, RetryCounter(memory, retries, retries)) for name in roots
+            (name, version): CardKey(self, name, version, RetryCounter(memory, retries, retries))
+            for version, names in roots.items()
+            for name in names
         }
         self._authenticators = {
-            (name.spec.df, name.card_id): key
-            for name, key in self._keys.items()
+            (name.spec.df, name.card_id, version): key
+            for (name, version), key in self._keys.items()
             if name.card_id is not None and name is not KeyName.IRK and not name.spec.short
         }
 
     def named(self, name: KeyName) -> CardKey:
-        """The key of that name."""
-        return self._keys[name]
+        """The key of that name, in its first version."""
+        return self._keys[name, _DEFAULT_VERSION]
 
     def authenticator(self, df: str, key_id: int, version: int | None) -> CardKey | None:
         """The key that EXTERNAL AUTHENTICATE addresses while `df` is current, or None.
 
         Bit 8 of the key id marks a key of the current DF, the others belong to SSSE (facts 4.1).
-        A simulated card holds version 1 of every key.
+        None as `version` is a command that names none: it means the first.
         """
-        if version not in (None, _DEFAULT_VERSION):
-            return None
-        return self._authenticators.get((df if key_id & _LOCAL_BIT else _GLOBAL, key_id))
+        home = df if key_id & _LOCAL_BIT else _GLOBAL
+        return self._authenticators.get((home, key_id, _or_default(version)))
 
     def internal(self, version: int | None) -> CardKey | None:
         """The key of INTERNAL AUTHENTICATE, or None for a version that the card lacks."""
-        return self.named(KeyName.IRK) if version in (None, _DEFAULT_VERSION) else None
+        return self._keys.get((KeyName.IRK, _or_default(version)))
 
     def message_key(self, df: str) -> CardKey | None:
         """The key that enciphers and authenticates commands while `df` is current (facts 4.2)."""
         return next(
-            (k for n, k in self._keys.items() if n.spec.short and n.spec.df == df),
+            (k for (n, _), k in self._keys.items() if n.spec.short and n.spec.df == df),
             None,
         )
 
-    def derive(self, name: KeyName) -> bytes:
-        """The card key of that name."""
-        root = self._roots[name][: name.length(self.algorithm)]
+    def derive(self, name: KeyName, version: int) -> bytes:
+        """The card key of that name and version."""
+        root = self._roots[version][name][: name.length(self.algorithm)]
         return card_key(self.algorithm, root, self._region, self._historical)
+
+
+def _or_default(version: int | None) -> int:
+    return _DEFAULT_VERSION if version is None else version

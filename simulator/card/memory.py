@@ -64,6 +64,17 @@ class Memory:
         """Everything that commits write: the memory without its backup area."""
         return bytes(self._image[_ENTRIES + _BACKUP_SIZE :])
 
+    def replace_content(self, content: bytes) -> None:
+        """Put what `content` gave at another time in the place of everything that commits write.
+
+        Drops a backup that waits to be restored. Raises `ValueError` when the length differs.
+        """
+        if len(content) != len(self._image) - _ENTRIES - _BACKUP_SIZE:
+            raise ValueError("the content is of another memory")
+        self._image[_ENTRIES + _BACKUP_SIZE :] = content
+        self._image[_MARK] = 0
+        self.generation += 1
+
     def commit(self, changes: Iterable[Change]) -> None:
         """Write all of `changes` or, if the power fails on the way, none.
 

@@ -6,10 +6,11 @@ The files and their rules come from the one file map, `apdu.ssc.files`; nothing 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from apdu.crypto import Algorithm
 from apdu.pin import Pin
-from apdu.sam import DEVELOPMENT_KEYS
+from apdu.sam import DEVELOPMENT_KEY_VERSIONS
 from apdu.ssc.files import DIRECTORIES, file_map
 from apdu.ssc.filespec import FREE, NEVER, EfSpec, Structure
 from apdu.ssc.keys import KeyName
@@ -50,7 +51,7 @@ def personalise(profile: CardProfile, random: Callable[[int], bytes]) -> Operati
         master_file=_master_file(card, environment, memory),
         keys=Keyring(
             memory,
-            _roots(profile.keys),
+            _roots(profile),
             algorithm=algorithm,
             region=card.region,
             historical=card.historical,
@@ -70,15 +71,16 @@ def personalise(profile: CardProfile, random: Callable[[int], bytes]) -> Operati
 
 def _environment(profile: CardProfile, memory: Memory) -> Directory:
     """SSSE with its files and the applications under it."""
-    files = file_map(profile.card.version)
-    _check_addresses(profile, {spec.address for spec in files.values()})
+    known = file_map(profile.card.version).values()
+    _check_addresses(profile, {spec.address for spec in known})
+    files = [spec for spec in known if spec.address not in profile.absent]
     directories: dict[str, Directory] = {}
     for df in DIRECTORIES.values():
-        if any(name == df.name for name, _ in files):
+        if any(spec.df == df.name for spec in files):
             own = df.name == _ENVIRONMENT
             fci = _environment_fci(profile.card, df.aid) if own else _template(df.aid)
             directories[df.name] = Directory(df.name, df.fid, df.aid, fci, memory)
-    for spec in files.values():
+    for spec in files:
         directories[spec.df].add(_file(profile, spec, memory))
     environment = directories.pop(_ENVIRONMENT)
     environment.add(*directories.values())
@@ -86,6 +88,8 @@ def _environment(profile: CardProfile, memory: Memory) -> Directory:
 
 
 def _file(profile: CardProfile, spec: EfSpec, memory: Memory) -> ElementaryFile:
+    if spec.address in profile.closed:
+        spec = replace(spec, read=NEVER)
     if spec.structure is Structure.VARIABLE:
         records = contents.records(profile, spec)
         return VariableFile(spec.fid, spec.read, spec.write, memory, records, spec.total)
@@ -127,17 +131,25 @@ def _environment_fci(card: CardData, name: bytes) -> bytes:
     return b"\x6f" + bytes((len(body),)) + body
 
 
-def _roots(keys: str | Mapping[str, bytes]) -> Mapping[KeyName, bytes]:
-    if keys == "development":
-        return DEVELOPMENT_KEYS
-    if isinstance(keys, str):
-        return {name: bytes(b ^ 0xFF for b in root) for name, root in DEVELOPMENT_KEYS.items()}
-    roots = dict(DEVELOPMENT_KEYS)
-    for text, root in keys.items():
+def _roots(profile: CardProfile) -> Mapping[int, Mapping[KeyName, bytes]]:
+    """The root keys by version, for as many versions as the card has."""
+    own: Mapping[str, bytes] = profile.keys if isinstance(profile.keys, Mapping) else {}
+    for text in own:
         if text not in KeyName.__members__:
             raise ProfileError(f"$.keys.{text}", "there is no key of this name")
-        roots[KeyName[text]] = root
-    return roots
+    wrong = profile.keys == "wrong"
+    return {
+        version: {
+            name: own.get(name.name, _inverted(root) if wrong else root)
+            for name, root in roots.items()
+        }
+        for version, roots in DEVELOPMENT_KEY_VERSIONS.items()
+        if version <= profile.card.key_versions
+    }
+
+
+def _inverted(root: bytes) -> bytes:
+    return bytes(byte ^ 0xFF for byte in root)
 
 
 def _pin_store(profile: CardProfile, memory: Memory) -> PinStore:
@@ -157,6 +169,6 @@ def _ledger(profile: CardProfile, environment: Directory, memory: Memory) -> Led
 
 
 def _check_addresses(profile: CardProfile, known: set[str]) -> None:
-    for address in profile.files:
+    for address in (*profile.files, *profile.closed, *profile.absent):
         if address not in known:
             raise ProfileError(f"$.files.{address}", "a card of this version has no such file")

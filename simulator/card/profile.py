@@ -94,7 +94,14 @@ def load_profile(name_or_path: str | Path) -> CardProfile:
 
 
 def parse_profile(document: object) -> CardProfile:
-    """The profile that a parsed JSON document holds. Raises `ProfileError`."""
+    """The profile that a parsed JSON document holds, or that of a dumped card.
+
+    Raises `ProfileError`.
+    """
+    if isinstance(document, Mapping) and "format" in document:
+        from simulator.card.from_dump import profile_of_dump
+
+        return profile_of_dump(document)
     profile = _parsed(_checked(document))
     _check_sense(profile)
     return profile
@@ -179,6 +186,8 @@ def _parsed(document: Mapping[str, Any]) -> CardProfile:
         files=document.get("files", {}),
         medical_account=MedicalAccount(**document.get("medical_account", {})),
         backoffice=None if backoffice is None else RegisterEntry.from_json(backoffice),
+        closed=frozenset(document.get("closed", ())),
+        absent=frozenset(document.get("absent", ())),
     )
 
 

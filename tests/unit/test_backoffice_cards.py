@@ -11,10 +11,12 @@ import pytest
 from backend_client.client import BackendClient
 from backend_client.errors import Refused as RefusedByCentre
 from backend_client.messages import ActivationRequest, CardRef
+from simulator.backoffice import seed
 from simulator.backoffice.bank_function import BankEvent
 from simulator.backoffice.database import open_engine
 from simulator.backoffice.errors import LifecycleError, Refused
 from simulator.backoffice.lifecycle import Channel, Event
+from simulator.backoffice.records import CardRecord, HolderRecord
 from simulator.backoffice.refusals import Refusal
 from simulator.backoffice.register import By
 from simulator.backoffice.sample import SampleCity, sample_ref
@@ -243,6 +245,44 @@ def test_a_refused_event_leaves_no_trace(city: SampleCity) -> None:
     assert city.backoffice.staff.history(key(ref)) == before
 
 
+@pytest.mark.article(25)
+@pytest.mark.article(27)
+def test_who_looked_at_whose_data_is_kept(city: SampleCity) -> None:
+    ref, client = city.card(1), city.terminal()
+    client.card_status(ref)
+    client.account(ref)
+    city.clock.advance(timedelta(minutes=1))
+    client.bills(ref)
+    lines = city.backoffice.staff.accesses(key(ref))
+    assert [(line.at, line.terminal, line.what) for line in lines] == [
+        (BEGIN, "T000001", "account"),
+        (BEGIN + timedelta(minutes=1), "T000001", "bills"),
+    ]
+
+
+@pytest.mark.article(30)
+def test_the_centre_stops_an_old_card(city: SampleCity) -> None:
+    ref, client = city.card(1), city.terminal()
+    city.backoffice.staff.stop(key(ref), By(Channel.CENTRE, "card service centre"))
+    assert refused(client, ref) == "CARD_STOPPED"
+    made = city.backoffice.staff.replace(key(ref), sample_ref(2), Event.REAPPLY)
+    assert (made.old.state, made.new.state) == ("void", "not_activated")
+
+
+@pytest.mark.article(23)
+def test_nobody_has_two_cards(city: SampleCity) -> None:
+    ref = city.card(1)
+    holder = HolderRecord("样本1", "990100199001000001")
+    second = sample_ref(2)
+    record = CardRecord(second.card_id, second.card_number)
+    with pytest.raises(Refused) as caught:
+        seed.register(city.backoffice, holder=holder, card=record)
+    assert caught.value.refusal is Refusal.HOLDER_HAS_CARD
+    city.backoffice.staff.replace(key(ref), second, Event.EXCHANGE)
+    assert city.backoffice.staff.status(key(second)).state == "not_activated"
+
+
+@pytest.mark.article(5)
 def test_an_account_shows_insurances_and_contributions(city: SampleCity) -> None:
     client = city.terminal()
     overview = client.account(city.card(1, current_fen=100, past_fen=200))

@@ -68,6 +68,7 @@ def balances(client: BackendClient, ref: CardRef) -> tuple[int, int]:
     return overview.current_account_fen, overview.past_accounts_fen
 
 
+@pytest.mark.article(5)
 def test_a_bill_is_settled_from_trial_to_balance(city: SampleCity) -> None:
     ref = city.card(
         1, current_fen=30_000, past_fen=20_000, bills=[sample_bill("B1", 100_000, uncovered_fen=50)]

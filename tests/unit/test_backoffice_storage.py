@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from random import Random
 
@@ -24,6 +24,7 @@ from simulator.backoffice.errors import (
     StartupError,
 )
 from simulator.backoffice.keys import load_or_create_key
+from simulator.backoffice.records import InsuranceRecord
 from simulator.backoffice.refusals import Refusal
 from simulator.backoffice.sample import SampleCity, sample_bill
 from simulator.backoffice.staff import CardKey
@@ -201,8 +202,10 @@ def test_a_record_that_breaks_the_contract_is_refused(tmp_path: Path) -> None:
     ):
         with pytest.raises(BadRecord):
             city.card(1, bills=bills)
+    unheard_of = InsuranceRecord("weather", "insured", BEGIN.date(), 1)
+    with pytest.raises(BadRecord):
+        city.card(1, insurances=[unheard_of])
     assert city.card(1).card_number == "S00000001"
     with pytest.raises(Refused):
         city.backoffice.staff.status(CardKey(card_number="S00000002"))
-    city.clock.advance(timedelta(seconds=1))
     city.backoffice.close()

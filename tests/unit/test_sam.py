@@ -6,6 +6,7 @@ import pytest
 
 from apdu.crypto import Algorithm, auth_data, card_key, session_key
 from apdu.sam import (
+    DEVELOPMENT_KEY_VERSIONS,
     DEVELOPMENT_KEYS,
     NO_TERMINAL_NUMBER,
     CardIdentity,
@@ -66,13 +67,35 @@ def test_a_module_without_the_key() -> None:
         sam.terminal_authentication(_card(Algorithm.SM4), KeyName.RKSSSE, FACTOR, ORIGINAL)
 
 
-def test_one_version_of_every_key() -> None:
+def test_three_versions_of_a_key_and_the_first_when_none_is_named() -> None:
     sam = SoftwareSam.development(_random)
     card = _card(Algorithm.DES)
-    named = sam.card_authentication(card, FACTOR, ORIGINAL, 1)
-    assert named == sam.card_authentication(card, FACTOR, ORIGINAL)
+    answers = [sam.card_authentication(card, FACTOR, ORIGINAL, version) for version in (1, 2, 3)]
+    assert answers[0] == sam.card_authentication(card, FACTOR, ORIGINAL)
+    assert len(set(answers)) == 3
+    for version in (0, 4):
+        with pytest.raises(KeyNotAvailable):
+            sam.card_authentication(card, FACTOR, ORIGINAL, version)
+
+
+def test_a_module_holds_the_versions_it_was_given() -> None:
+    sam = SoftwareSam({KeyName.IRK: ROOT}, _random, later_versions={2: {KeyName.IRK: ROOT[::-1]}})
+    card = _card(Algorithm.SM4)
+    key = card_key(Algorithm.SM4, ROOT[::-1], "990100", HISTORICAL)
+    expected = auth_data(Algorithm.SM4, session_key(Algorithm.SM4, key, FACTOR), ORIGINAL)
+    assert sam.card_authentication(card, FACTOR, ORIGINAL, 2) == expected
     with pytest.raises(KeyNotAvailable):
-        sam.card_authentication(card, FACTOR, ORIGINAL, 2)
+        sam.card_authentication(card, FACTOR, ORIGINAL, 3)
+
+
+def test_keys_that_have_one_version_only() -> None:
+    # facts 4.2: PUK and the message keys exist once, UKSSSE three times.
+    sam = SoftwareSam.development(_random)
+    card = _card(Algorithm.SM4)
+    sam.terminal_authentication(card, KeyName.UKSSSE, FACTOR, ORIGINAL, 3)
+    for key in (KeyName.PUK, KeyName.STK):
+        with pytest.raises(KeyNotAvailable):
+            sam.terminal_authentication(card, key, FACTOR, ORIGINAL, 2)
 
 
 def test_message_keys_are_cut_for_des_cards() -> None:
@@ -87,12 +110,12 @@ def test_message_keys_are_cut_for_des_cards() -> None:
 
 def test_development_keys_are_complete_and_distinct() -> None:
     assert set(DEVELOPMENT_KEYS) == set(KeyName)
+    assert DEVELOPMENT_KEY_VERSIONS[1] is DEVELOPMENT_KEYS
+    every = [key for keys in DEVELOPMENT_KEY_VERSIONS.values() for key in keys.values()]
+    assert len(every) == sum(name.spec.versions for name in KeyName)
     # DES ignores the lowest bit of every byte: keys must differ in the others.
     for length in (8, 16):
-        effective = {
-            bytes(byte & 0xFE for byte in key[:length]) for key in DEVELOPMENT_KEYS.values()
-        }
-        assert len(effective) == len(KeyName)
+        assert len({bytes(byte & 0xFE for byte in key[:length]) for key in every}) == len(every)
 
 
 def test_terminal_numbers_and_randomness() -> None:

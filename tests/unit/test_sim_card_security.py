@@ -108,6 +108,7 @@ def test_internal_authentication_gives_the_published_vectors(
         profile.card,
         algorithm=Algorithm[algorithm],
         historical=bytes.fromhex("0081544C92868499010000007B"),
+        key_versions=1,
     )
     keys = {"IRK": bytes.fromhex("00112233445566778899AABBCCDDEEFF")}
     desk = Desk(card=chip, keys=keys)
@@ -190,7 +191,7 @@ def test_the_challenge_does_not_survive_another_application() -> None:
 
 
 def test_key_versions() -> None:
-    desk = Desk()
+    desk = Desk(card=replace(load_profile("adult-3.0").card, key_versions=1))
     assert desk.authenticate(KeyName.UKSSSE, version="01") == "9000"
     assert desk.authenticate(KeyName.UKSSSE, version="02") == "6A88"
 

@@ -153,9 +153,12 @@ def test_a_charge_keeps_the_bills_total_whatever_its_reductions(
     assert charge.uncovered_fen >= 0
 
 
-def test_a_group_without_rules_is_refused() -> None:
+def test_a_group_or_tier_without_rules_is_refused() -> None:
     with pytest.raises(Refused) as caught:
         work_out(Charge(1, 0, 1), standing("astronaut"), TARIFF)
+    assert caught.value.refusal is Refusal.NO_TARIFF
+    with pytest.raises(Refused) as caught:
+        work_out(Charge(1, 0, 4), standing(), TARIFF)
     assert caught.value.refusal is Refusal.NO_TARIFF
 
 

@@ -1,0 +1,278 @@
+"""The medical account on the card: balance, purchase, load, proof, log (DF04, CLA B0; facts 5.1).
+
+Money moves with one command, DEBIT or CREDIT. Before it leaves, the caller is handed what it must
+keep to find out later; when the answer is lost the transaction is *uncertain*, and `resolve` asks
+the same card whether it booked (facts 7.5). Nothing is ever begun again by itself.
+
+INITIALIZE, balances and log want the PIN (`SocialSecurityCard.verify_pin`); the proof does not.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from apdu.command import Command
+from apdu.crypto import Load, Purchase
+from apdu.purchase import PurchaseRequest
+from apdu.sam import KeyName, MessageModule, PurchaseModule
+from apdu.ssc.account_errors import (
+    NOT_BOOKED,
+    CardCryptogramWrong,
+    ProofNotAvailable,
+    WrongTransactionState,
+    account_error,
+)
+from apdu.ssc.account_log import AccountRecord, log_rows
+from apdu.ssc.card import SocialSecurityCard
+from apdu.ssc.transactions import (
+    APPLICATION,
+    DebitNotProved,
+    Done,
+    DoneEarlier,
+    NotDone,
+    OneCard,
+    Pending,
+    PendingCredit,
+    PendingDebit,
+    PurchaseOrder,
+    TransactionKind,
+    TransactionUncertain,
+    bcd_time,
+    check_amount,
+    check_key_index,
+)
+from apdu.status import (
+    CardError,
+    MalformedApdu,
+    MalformedData,
+    SecurityModuleError,
+    StatusError,
+    StatusWord,
+)
+
+_CLA = 0xB0
+_GET_BALANCE, _INITIALIZE, _CREDIT, _DEBIT, _PROOF, _STARTING_DAY = (
+    0x26, 0x28, 0x2A, 0x2C, 0x2E, 0x56,
+)  # fmt: skip
+_ASCII = 0x30
+
+
+@dataclass(frozen=True, slots=True)
+class YearSum:
+    """What was booked in a payment year so far. `year` is four digits, "0000" before the first."""
+
+    fen: int = field(repr=False)
+    year: str
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What GET TRANSACTION PROOF answers: the cryptograms of the last change of the balance."""
+
+    mac: bytes
+    tac: bytes
+
+
+class MedicalAccount:
+    """The account of one card whose environment is selected.
+
+    Every method raises the `AccountError` that the card's status word means, `PinNeeded`,
+    `MalformedApdu` or `MalformedData` for garbage, `StatusError` for any other word, and the
+    errors of the line.
+    """
+
+    def __init__(self, card: SocialSecurityCard) -> None:
+        self._card = card
+
+    def balance(self) -> int:
+        """The balance in fen."""
+        return _number(self._call(_GET_BALANCE, 0, 1, le=4))
+
+    def year_self_pay(self) -> YearSum:
+        """What the holder paid himself in the payment year."""
+        return self._year_sum(2)
+
+    def year_fund(self) -> YearSum:
+        """What the pooled fund paid in the payment year."""
+        return self._year_sum(3)
+
+    def starting_day(self) -> tuple[int, int]:
+        """The month and the day on which a payment year begins."""
+        digits = self._call(_STARTING_DAY, 1, 0, le=2).hex()
+        if not digits.isdecimal():
+            raise MalformedData("the starting day is not made of digits")
+        return int(digits[:2]), int(digits[2:])
+
+    def records(self) -> tuple[AccountRecord, ...]:
+        """The log of loads and purchases (EF08), newest first."""
+        return tuple(map(AccountRecord.parse, self._log()))
+
+    def purchase(
+        self,
+        order: PurchaseOrder,
+        module: PurchaseModule,
+        *,
+        keep: Callable[[PendingDebit], None],
+    ) -> Done:
+        """Debit the account, and let card and module prove it to each other.
+
+        `keep` must have stored what it is given when it returns; DEBIT leaves after it. Raises
+        `TransactionUncertain` when the answer to DEBIT is lost, `DebitNotProved` when the module
+        does not confirm the card's MAC2, and the module's own errors before anything is debited.
+        """
+        terminal = _terminal(module)
+        purchase = Purchase(
+            order.account_fen, order.self_pay_fen, order.fund_fen, terminal, bcd_time(order.at)
+        )
+        data = bytes((order.key_index,)) + purchase.amounts + terminal
+        begun = self._initialize(1, data, 0x16)
+        request = PurchaseRequest(purchase, begun[18:22], begun[14:16], begun[16])
+        permit = module.permit_purchase(self._card.identity, request)
+        pending = PendingDebit(
+            OneCard.of(self._card),
+            replace(purchase, time=permit.time),
+            _number(begun[:4]),
+            request.sequence,
+            permit.sequence,
+            permit.mac1,
+        )
+        keep(pending)
+        answer = self._book(_DEBIT, 1, 8, pending)
+        return _confirmed(Done(pending, answer[:4], answer[4:]), module)
+
+    def load(
+        self,
+        amount_fen: int,
+        at: datetime,
+        module: MessageModule,
+        *,
+        keep: Callable[[PendingCredit], None],
+        key_index: int = 1,
+    ) -> Done:
+        """Credit the account, which `module`, holding the load key, allows.
+
+        Raises `CardCryptogramWrong` when the card does not prove its balance; otherwise as
+        `purchase`.
+        """
+        check_amount("amount_fen", amount_fen)
+        check_key_index(key_index)
+        terminal, time = _terminal(module), bcd_time(at)
+        data = bytes((key_index,)) + amount_fen.to_bytes(4, "big") + terminal
+        begun = self._initialize(0, data, 0x10)
+        load = Load(_number(begun[:4]), amount_fen, terminal, time)
+        factor = begun[8:12] + begun[4:6] + b"\x80\x00"
+        card = self._card.identity
+        expected = module.message_mac(card, KeyName.DLK, factor, load.mac1_fields)
+        if not hmac.compare_digest(expected, begun[12:16]):
+            raise CardCryptogramWrong("MAC1 of the load is wrong")
+        mac2 = module.message_mac(card, KeyName.DLK, factor, load.mac2_fields)
+        pending = PendingCredit(OneCard.of(self._card), load, begun[4:6], mac2)
+        keep(pending)
+        return Done(pending, self._book(_CREDIT, 0, 4, pending))
+
+    def prove(self, kind: TransactionKind, sequence: bytes) -> Proof:
+        """The proof of the transaction with this counter, if it was the last of its account.
+
+        The kind is sent as a number, and in ASCII to a card that knows only that form (facts 9).
+        Raises `ProofNotAvailable`.
+        """
+        try:
+            answer = self._call(_PROOF, 0, kind, sequence, le=8)
+        except StatusError as error:
+            if error.sw != StatusWord.WRONG_P1_P2:
+                raise
+            answer = self._call(_PROOF, 0, _ASCII | kind, sequence, le=8)
+        return Proof(answer[:4], answer[4:])
+
+    def resolve(
+        self, pending: Pending, module: PurchaseModule | None = None
+    ) -> Done | DoneEarlier | NotDone:
+        """Whether the card has booked what was interrupted; the card's answer decides (facts 7.5).
+
+        With `module`, the one that allowed the purchase and has allowed none since, MAC2 is
+        checked too. The card keeps one proof: a transaction that a later one covered is found in
+        the log, so let the holder enter the PIN first if the card has been away for long. Raises
+        `AnotherCard`, or `DebitNotProved`.
+        """
+        pending.card.require(self._card)
+        try:
+            proof = self.prove(pending.kind, pending.sequence)
+        except ProofNotAvailable:
+            return DoneEarlier(pending) if self._is_logged(pending) else NotDone(pending)
+        done = Done(pending, proof.tac, proof.mac)
+        if isinstance(pending, PendingDebit) and module is not None:
+            return _confirmed(done, module)
+        return done
+
+    def _year_sum(self, p2: int) -> YearSum:
+        answer = self._call(_GET_BALANCE, 0, p2, le=6)
+        return YearSum(_number(answer[:4]), answer[4:].hex())
+
+    def _initialize(self, p1: int, data: bytes, le: int) -> bytes:
+        """Begin a transaction. One that an earlier visitor left open is ended by this (6901)."""
+        try:
+            return self._call(_INITIALIZE, p1, 1, data, le=le)
+        except WrongTransactionState:
+            return self._call(_INITIALIZE, p1, 1, data, le=le)
+
+    def _book(self, ins: int, p1: int, le: int, pending: Pending) -> bytes:
+        """DEBIT or CREDIT. Raises `TransactionUncertain` unless the card certainly refused."""
+        command = Command(_CLA, ins, p1, 0, pending.command_data, le=le)
+        try:
+            answer = self._card.channel.call(command, _what(ins))
+        except StatusError as error:
+            if error.sw in NOT_BOOKED:
+                raise account_error(error) from error
+            raise TransactionUncertain(pending) from error
+        except CardError as error:
+            raise TransactionUncertain(pending) from error
+        if len(answer) != le:
+            raise TransactionUncertain(pending)
+        return answer
+
+    def _call(self, ins: int, p1: int, p2: int, data: bytes = b"", *, le: int) -> bytes:
+        what = _what(ins)
+        try:
+            self._card.enter(APPLICATION.name)
+            answer = self._card.channel.call(Command(_CLA, ins, p1, p2, data, le=le), what)
+        except StatusError as error:
+            raise account_error(error) from error
+        if len(answer) != le:
+            raise MalformedApdu(f"{what}: {len(answer)} bytes instead of {le}")
+        return answer
+
+    def _log(self) -> tuple[bytes, ...]:
+        try:
+            return log_rows(self._card)
+        except StatusError as error:
+            raise account_error(error) from error
+
+    def _is_logged(self, pending: Pending) -> bool:
+        """Whether the log has it; a log that does not open leaves the proof the last word."""
+        try:
+            return any(map(pending.is_row, log_rows(self._card)))
+        except (StatusError, MalformedData, MalformedApdu):
+            return False
+
+
+def _confirmed(done: Done, module: PurchaseModule) -> Done:
+    try:
+        module.complete_purchase(done.mac)
+    except SecurityModuleError as error:
+        raise DebitNotProved(done) from error
+    return done
+
+
+def _terminal(module: PurchaseModule | MessageModule) -> bytes:
+    return bytes.fromhex(module.terminal_number)
+
+
+def _what(ins: int) -> str:
+    return f"medical account command {ins:02X}"
+
+
+def _number(raw: bytes) -> int:
+    return int.from_bytes(raw, "big")

@@ -1,0 +1,346 @@
+"""The store: how it is made, opened, locked, migrated, and how it fails."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from random import Random
+
+import pytest
+from sqlalchemy import Connection, create_engine, select, text
+from sqlalchemy.exc import IntegrityError
+
+from backend_client.sealing import Sealer
+from terminal.errors import (
+    StoreDamaged,
+    StoreError,
+    StoreFull,
+    StoreKeyWrong,
+    StoreLocked,
+    StoreTooNew,
+    StoreUnavailable,
+)
+from terminal.store import migrate
+from terminal.store.schema import FORBIDDEN, REVISIONS, audit, meta, metadata
+from terminal.store.store import DATABASE, KEY_FILE, Store
+
+KEY = bytes(range(32))
+posix_only = pytest.mark.skipif(os.name != "posix", reason="file modes are those of POSIX")
+
+Open = Callable[..., Store]
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Iterator[Open]:
+    """Opens stores in `tmp_path`, and closes them in the end."""
+    stores: list[Store] = []
+
+    def open_store(directory: Path = tmp_path, *, key: bytes | None = KEY) -> Store:
+        store = Store.open(directory, random=Random(1).randbytes, key=key)
+        stores.append(store)
+        return store
+
+    yield open_store
+    for store in stores:
+        store.close()
+
+
+def pragma(connection: Connection, name: str) -> object:
+    return connection.execute(text(f"PRAGMA {name}")).scalar()
+
+
+def test_a_new_store_is_durable_private_and_strict(tmp_path: Path, opened: Open) -> None:
+    store = opened(tmp_path / "new" / "place")
+    with store.reading() as connection:
+        assert pragma(connection, "journal_mode") == "wal"
+        assert pragma(connection, "synchronous") == 2  # FULL
+        assert pragma(connection, "foreign_keys") == 1
+        assert migrate.stored_revision(connection) == REVISIONS[-1]
+
+
+@posix_only
+def test_only_the_owner_may_read_what_is_stored(tmp_path: Path, opened: Open) -> None:
+    opened(tmp_path / "new", key=None).put("x", {})
+    directory = tmp_path / "new"
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+    for file in directory.iterdir():
+        if file.name != "terminal.lock":
+            assert stat.S_IMODE(file.stat().st_mode) == 0o600, file.name
+
+
+def test_values_come_back_and_are_sealed_on_disk(tmp_path: Path, opened: Open) -> None:
+    store = opened()
+    assert store.get("note") is None
+    store.put("note", {"name": "张三"})
+    store.put("note", {"name": "李四"})
+    assert store.get("note") == {"name": "李四"}
+    store.close()
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as raw:
+        stored = raw.execute("SELECT value FROM meta WHERE name='note'").fetchone()[0]
+    assert "李四".encode() not in stored
+    assert opened().get("note") == {"name": "李四"}
+
+
+def test_a_sealed_value_in_another_place_does_not_open(opened: Open) -> None:
+    store = opened()
+    store.put("a", {"v": 1})
+    with store.writing() as connection:
+        sealed = connection.execute(select(meta.c.value).where(meta.c.name == "a")).scalar()
+        connection.execute(meta.insert().values(name="b", value=sealed))
+    with pytest.raises(StoreDamaged, match="meta/value/b"):
+        store.get("b")
+
+
+def test_a_failed_transaction_leaves_nothing(opened: Open) -> None:
+    store = opened()
+
+    def interrupted() -> None:
+        with store.writing() as connection:
+            store.put("a", {"v": 1}, connection)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert store.get("a") is None
+
+
+def test_two_terminals_never_share_a_store(tmp_path: Path, opened: Open) -> None:
+    first = opened()
+    with pytest.raises(StoreLocked, match=str(tmp_path)):
+        opened()
+    first.close()
+    opened()
+
+
+def test_a_process_that_dies_leaves_neither_a_lock_nor_half_a_transaction(tmp_path: Path) -> None:
+    script = f"""
+import os, random
+from pathlib import Path
+from terminal.store.store import Store
+store = Store.open(Path({str(tmp_path)!r}), random=random.Random(1).randbytes)
+store.put("done", {{}})
+with store.writing() as connection:
+    store.put("half", {{}}, connection)
+    os._exit(9)
+"""
+    died = subprocess.run([sys.executable, "-c", script], check=False)
+    assert died.returncode == 9
+    with Store.open(tmp_path, random=Random(2).randbytes) as store:
+        assert store.get("done") == {}
+        assert store.get("half") is None
+
+
+def test_the_key_is_made_once_and_kept_beside_the_database(tmp_path: Path, opened: Open) -> None:
+    opened(key=None).close()
+    made = (tmp_path / KEY_FILE).read_text()
+    assert len(bytes.fromhex(made.strip())) == 32
+    opened(key=None).close()
+    assert (tmp_path / KEY_FILE).read_text() == made
+    raw = (tmp_path / DATABASE).read_bytes()
+    assert bytes.fromhex(made.strip()) not in raw
+    assert made.strip().encode() not in raw
+
+
+def test_another_key_is_refused(opened: Open) -> None:
+    opened().close()
+    with pytest.raises(StoreKeyWrong, match="does not belong"):
+        opened(key=bytes(32))
+
+
+def test_a_lost_key_is_not_replaced_by_a_new_one(tmp_path: Path, opened: Open) -> None:
+    opened(key=None).close()
+    (tmp_path / KEY_FILE).unlink()
+    with pytest.raises(StoreKeyWrong, match="missing"):
+        opened(key=None)
+    assert not (tmp_path / KEY_FILE).exists()
+
+
+@pytest.mark.parametrize("written", ["", "00" * 31, "zz" * 32, "\xff"])
+def test_a_broken_key_file_is_refused(tmp_path: Path, opened: Open, written: str) -> None:
+    file = tmp_path / KEY_FILE
+    file.write_text(written, "latin-1")
+    file.chmod(0o600)
+    with pytest.raises(StoreKeyWrong) as caught:
+        opened(key=None)
+    assert not written or written not in str(caught.value)
+
+
+@posix_only
+def test_a_key_file_that_others_can_read_is_refused(tmp_path: Path, opened: Open) -> None:
+    opened(key=None).close()
+    (tmp_path / KEY_FILE).chmod(0o640)
+    with pytest.raises(StoreKeyWrong, match="chmod 600"):
+        opened(key=None)
+
+
+def test_a_directory_that_cannot_be_made(tmp_path: Path, opened: Open) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreUnavailable):
+        opened(tmp_path / "file" / "store")
+
+
+@pytest.mark.parametrize("damage", ["head", "page", "other"])
+def test_a_damaged_database_is_named_as_such(tmp_path: Path, opened: Open, damage: str) -> None:
+    store = opened()
+    for number in range(50):
+        store.put(f"value{number}", {"v": "x" * 200})
+    store.close()
+    file = tmp_path / DATABASE
+    raw = bytearray(file.read_bytes())
+    if damage == "head":
+        raw[:16] = bytes(16)
+    elif damage == "page":
+        raw[8192:12288] = b"\xa5" * 4096
+    else:
+        raw = bytearray()
+    file.write_bytes(raw)
+    if damage == "other":
+        with closing(sqlite3.connect(file)) as foreign:
+            foreign.execute("CREATE TABLE somebody_elses (x)")
+    with pytest.raises(StoreDamaged):
+        opened()
+    with pytest.raises(StoreDamaged):  # and the lock was given back
+        opened()
+
+
+def test_a_store_of_a_later_version_is_left_alone(tmp_path: Path, opened: Open) -> None:
+    opened().close()
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as raw:
+        raw.execute("UPDATE alembic_version SET version_num='9999'")
+        raw.commit()
+    before = (tmp_path / DATABASE).read_bytes()
+    with pytest.raises(StoreTooNew, match="9999"):
+        opened()
+    assert (tmp_path / DATABASE).read_bytes() == before
+
+
+def test_a_full_disk_is_told_and_nothing_is_half_written(opened: Open) -> None:
+    store = opened()
+    store.put("before", {"v": 1})
+    with store.reading() as connection:
+        pages = pragma(connection, "page_count")
+        connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
+        driver = connection.connection.driver_connection
+    assert driver is not None
+
+    def write_much() -> None:
+        with store.writing() as connection:
+            store.put("small", {}, connection)
+            store.put("large", {"v": "x" * 100_000}, connection)
+
+    with pytest.raises(StoreFull):
+        write_much()
+    driver.execute("PRAGMA max_page_count=100000")
+    assert store.get("small") is None
+    assert store.get("before") == {"v": 1}
+    write_much()
+    assert store.get("small") == {}
+
+
+def test_append_only_tables_refuse_change_whoever_asks(tmp_path: Path, opened: Open) -> None:
+    store = opened()
+    with store.writing() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO audit (at, face, function, outcome) VALUES ('t', 'f', 'x', 'admitted')"
+            )
+        )
+    for statement in ("UPDATE audit SET face='g'", "DELETE FROM audit"):
+        with pytest.raises(IntegrityError, match="append-only"), store.writing() as connection:
+            connection.execute(text(statement))
+    with store.reading() as connection:
+        assert connection.execute(select(audit.c.face)).scalars().all() == ["f"]
+        triggers = connection.execute(text("SELECT name FROM sqlite_master WHERE type='trigger'"))
+        assert set(triggers.scalars()) == {f"{t}_no_{a.lower()}" for t, a in FORBIDDEN}
+
+
+def schema_of(file: Path) -> set[tuple[str, str]]:
+    """Tables by their columns, everything else by its SQL."""
+    found: set[tuple[str, str]] = set()
+    with closing(sqlite3.connect(file)) as raw:
+        for kind, name, sql in raw.execute("SELECT type, name, sql FROM sqlite_master"):
+            if kind == "table":
+                found.update(
+                    (name, str(column)) for column in raw.execute(f"PRAGMA table_info({name})")
+                )
+                keys = raw.execute(f"PRAGMA foreign_key_list({name})")
+                found.update((name, f"foreign key {key}") for key in keys)
+            else:
+                found.add((name, str(sql)))
+    return found
+
+
+def test_migrations_lead_to_the_schema_of_a_new_store(tmp_path: Path, opened: Open) -> None:
+    opened(tmp_path / "new").close()
+    engine = create_engine(f"sqlite:///{tmp_path / 'led.sqlite'}")
+    migrate.migrate(engine)
+    engine.dispose()
+    assert schema_of(tmp_path / "led.sqlite") == schema_of(tmp_path / "new" / DATABASE)
+
+
+def make_0001(file: Path) -> None:
+    """A store as the first revision left it, with something in it."""
+    engine = create_engine(f"sqlite:///{file}")
+    migrate.migrate(engine, "0001")
+    engine.dispose()
+    sealer = Sealer(KEY, Random(3).randbytes)
+    with closing(sqlite3.connect(file)) as raw:
+        for name, value in (("key_check", b"{}"), ("note", b'{"kept":true}')):
+            sealed = sealer.seal(value, f"meta/value/{name}".encode())
+            raw.execute("INSERT INTO meta VALUES (?, ?)", (name, sealed))
+        raw.execute(
+            "INSERT INTO audit (at, face, function, outcome) VALUES "
+            "('2026-01-01T00:00:00.000000+00:00', 'console', 'read', 'admitted')"
+        )
+        raw.commit()
+
+
+def test_an_older_store_is_copied_aside_and_led_up(tmp_path: Path, opened: Open) -> None:
+    make_0001(tmp_path / DATABASE)
+    before = schema_of(tmp_path / DATABASE)
+    store = opened()
+    assert store.get("note") == {"kept": True}
+    with store.reading() as connection:
+        assert migrate.stored_revision(connection) == REVISIONS[-1]
+        assert connection.execute(select(audit.c.face)).scalars().all() == ["console"]
+        assert connection.execute(text("SELECT count(*) FROM card_status")).scalar() == 0
+    copy = tmp_path / f"{DATABASE}.0001.bak"
+    assert schema_of(copy) == before
+    with closing(sqlite3.connect(copy)) as raw:
+        assert raw.execute("SELECT count(*) FROM audit").fetchone() == (1,)
+        assert raw.execute("SELECT version_num FROM alembic_version").fetchone() == ("0001",)
+
+
+def test_a_migration_that_fails_leaves_the_older_store(tmp_path: Path, opened: Open) -> None:
+    make_0001(tmp_path / DATABASE)
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as raw:
+        raw.execute("CREATE TABLE card_status (in_the_way)")
+        raw.commit()
+    before = schema_of(tmp_path / DATABASE)
+    with pytest.raises(StoreError):
+        opened()
+    assert schema_of(tmp_path / DATABASE) == before
+
+
+def test_alembic_is_not_imported_for_a_store_that_is_up_to_date(tmp_path: Path) -> None:
+    script = f"""
+import random, sys
+from pathlib import Path
+from terminal.store.store import Store
+for _ in range(2):
+    Store.open(Path({str(tmp_path)!r}), random=random.Random(1).randbytes).close()
+sys.exit("alembic" in sys.modules)
+"""
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_the_newest_revision_is_the_last_one_declared() -> None:
+    versions = Path(migrate.__file__).parent / "migrations" / "versions"
+    assert sorted(f.name[1:5] for f in versions.glob("r*.py")) == list(REVISIONS)
+    assert "card_status" in metadata.tables
