@@ -57,6 +57,7 @@ class Admin:
             "/freezes/release": ("freeze-release", self._unfreeze),
             "/cards/status": ("card", self._status),
             "/cards/history": ("card", self._history),
+            "/cards/accesses": ("card", self._accesses),
             "/institutions": ("institution", self._institution),
             "/enrolment-codes": ("enrolment-code", self._enrolment_code),
             "/clock": ("clock", self._clock),
@@ -109,6 +110,12 @@ class Admin:
             line["at"] = _text(line["at"])
             line["until"] = line["until"] and _text(line["until"])
         return _answer("history", {"lines": lines})
+
+    def _accesses(self, fields: Fields) -> Reply:
+        lines = [dataclasses.asdict(line) for line in self._staff.accesses(_key(fields))]
+        for line in lines:
+            line["at"] = _text(line["at"])
+        return _answer("accesses", {"lines": lines})
 
     def _institution(self, fields: Fields) -> Reply:
         self._staff.add_institution(fields["code"], fields["name"], fields["tier"])

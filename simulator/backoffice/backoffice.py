@@ -19,7 +19,7 @@ from simulator.backoffice.bills import Bills
 from simulator.backoffice.database import Database
 from simulator.backoffice.days import Counting, local
 from simulator.backoffice.desk import TerminalDesk
-from simulator.backoffice.errors import KeyUnusable
+from simulator.backoffice.errors import KeyUnusable, StartupError
 from simulator.backoffice.figures import Figures, load_figures
 from simulator.backoffice.ledger import Ledger
 from simulator.backoffice.operations import Operations
@@ -73,7 +73,11 @@ class BackOffice:
         self.figures = figures or load_figures()
         self.database = Database(engine)
         vault = Vault(sealing_key, random)
-        key = signing_key or _signing_key(self.database, vault, random)
+        try:
+            key = signing_key or _signing_key(self.database, vault, random)
+        except StartupError:
+            self.database.close()
+            raise
         self._now = now
         self.bills = Bills(vault)
         self.register = Register(vault, rules.counting)

@@ -52,7 +52,11 @@ class Database:
         self._turn = Lock() if engine.dialect.name == "sqlite" else nullcontext()
         try:
             self._prepare()
+        except SchemaMismatch:
+            self.close()
+            raise
         except DBAPIError as error:
+            self.close()
             name = type(error.orig).__name__
             raise DatabaseUnavailable(f"the database cannot be used: {name}") from None
 

@@ -44,12 +44,13 @@ class NumberRange:
 
 
 def follow(session: Session, card: Card, at: datetime) -> None:
-    """Make the card's entry what its life asks for. To be published in the same transaction."""
+    """After a change of its life: the card's entry is what follows from it now, or none.
+
+    To be published in the same transaction.
+    """
     life = life_of(card)
     wanted = _FOLLOWS.get(life.state)
     for row in session.scalars(_standing().where(_of(card), ListingRow.origin == LIFE)):
-        if wanted and (row.reason, row.valid_until) == (wanted[0], life.until):
-            return
         row.is_removed = True
     if wanted is not None:
         reason, scope = wanted

@@ -87,7 +87,11 @@ class Register:
     def add_card(
         self, session: Session, holder: int, ref: CardRef, state: State, by: By, at: datetime
     ) -> Card:
-        """A new card (Article 11), its financial function closed. Raises `Refused` CARD_EXISTS."""
+        """A new card (Article 11), its financial function closed.
+
+        Raises `Refused` CARD_EXISTS, or HOLDER_HAS_CARD: a new card makes the one before it void
+        (Article 23), so nobody has two.
+        """
         id_index = self._vault.index("card_id", ref.card_id)
         number_index = self._vault.index("card_number", ref.card_number)
         known = select(Card.id).where(
@@ -95,6 +99,9 @@ class Register:
         )
         if session.scalar(known) is not None:
             raise Refused(Refusal.CARD_EXISTS)
+        live = select(Card.id).where(Card.holder == holder, Card.state != State.VOID)
+        if state is not State.VOID and session.scalar(live) is not None:
+            raise Refused(Refusal.HOLDER_HAS_CARD)
         card = Card(
             holder=holder,
             id_index=id_index,

@@ -31,7 +31,7 @@ GRACE_SECONDS = 10
 """How long requests that are being answered may take when the process is asked to end."""
 
 _BACKLOG = 128
-_CONCURRENT = 200
+_CONCURRENT = 2000
 _ENDING = (signal.SIGINT, signal.SIGTERM)
 
 

@@ -21,7 +21,7 @@ from simulator.backoffice.lifecycle import Channel, Event, State
 from simulator.backoffice.listings import NumberRange, follow, freeze, unfreeze
 from simulator.backoffice.publisher import Publisher
 from simulator.backoffice.register import By, Register
-from simulator.backoffice.schema import Card, Institution, LifeEvent
+from simulator.backoffice.schema import Access, Card, Institution, LifeEvent
 from simulator.backoffice.terminals import Terminals
 
 REPLACEMENT_DAYS = 15
@@ -48,6 +48,15 @@ class NewCard:
     old: CardStatus
     new: CardStatus
     due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AccessLine:
+    """Which terminal looked at whose data, when and at what."""
+
+    at: datetime
+    terminal: str
+    what: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +189,13 @@ class StaffDesk:
             card = self._found(session, key)
             lines = select(LifeEvent).where(LifeEvent.card == card.id).order_by(LifeEvent.id)
             return tuple(_history_line(line) for line in session.scalars(lines))
+
+    def accesses(self, key: CardKey) -> tuple[AccessLine, ...]:
+        """Who looked at the data behind a card, oldest first (Articles 25, 27)."""
+        with self._database.transaction() as session:
+            card = self._found(session, key)
+            rows = select(Access).where(Access.card == card.id).order_by(Access.id)
+            return tuple(AccessLine(r.at, r.terminal, r.what) for r in session.scalars(rows))
 
     def _happen(self, key: CardKey, event: Event, by: By) -> CardStatus:
         now = self._now()

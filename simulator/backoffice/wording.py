@@ -131,6 +131,12 @@ _CARD = {
         "This card is in the register already.",
         remedy="Card id and card number have to be new.",
     ),
+    Refusal.HOLDER_HAS_CARD: Wording(
+        _CONFLICT,
+        "持卡人已有一张社会保障卡，请办理补领、换领或重新申领。",
+        "The holder has a card already. Please apply for a replacement, an exchange or a new card.",
+        23,
+    ),
     Refusal.INSTITUTION_UNKNOWN: Wording(
         _NOT_FOUND,
         "查不到这个机构。",

@@ -12,6 +12,7 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy.orm import Session
 
 from backend_client.client import BackendClient
 from backend_client.codec import dump
@@ -20,14 +21,21 @@ from backend_client.messages import (
     ActivationRequest,
     CardRef,
     ConfirmRequest,
+    OperationQuery,
     Settlement,
     Trial,
     TrialRequest,
 )
-from simulator.backoffice.database import open_engine
+from simulator.backoffice.database import Database, open_engine
+from simulator.backoffice.errors import Refused as RefusedHere
+from simulator.backoffice.operations import Operations
 from simulator.backoffice.records import InsuranceRecord
+from simulator.backoffice.refusals import Refusal
 from simulator.backoffice.sample import CHILDRENS_HOSPITAL, HOSPITAL, SampleCity, sample_bill
+from simulator.backoffice.schema import Institution
 from simulator.backoffice.staff import CardKey
+from simulator.backoffice.terminals import ROLES, Caller
+from simulator.backoffice.vault import Vault
 from simulator.clock import SHANGHAI, SimulatedClock
 
 BEGIN = datetime(2026, 3, 16, 9, 0, tzinfo=SHANGHAI)
@@ -94,6 +102,23 @@ def test_the_years_deductible_is_used_up_across_bills(city: SampleCity) -> None:
     assert settle(client, ref, city.number(), "B1", 40_000).split.cash_fen == 40_000
     second = settle(client, ref, city.number(), "B2", 40_000).split
     assert (second.fund_fen, second.cash_fen) == (21_000, 19_000)  # 100 deductible, 300 at 70 %
+
+
+def test_the_years_ceiling_is_used_up_across_bills_and_given_back(city: SampleCity) -> None:
+    ceiling, deductible = 65_000_000, 50_000
+    bills = [
+        sample_bill("B1", ceiling + deductible),
+        sample_bill("B2", 10_000),
+        sample_bill("B3", deductible),
+    ]
+    ref, client, number = city.card(1, bills=bills), city.terminal(), city.number()
+    settle(client, ref, number, "B1", ceiling + deductible)
+    above = trial(client, ref, city.number(), "B2", 10_000).split
+    assert (above.fund_fen, above.supplementary_fen, above.cash_fen) == (0, 8_000, 2_000)
+    client.reverse(number)
+    settle(client, ref, city.number(), "B3", deductible)
+    below = trial(client, ref, city.number(), "B2", 10_000).split
+    assert (below.fund_fen, below.supplementary_fen, below.cash_fen) == (7_000, 0, 3_000)
 
 
 def test_a_new_medical_year_begins_a_new_deductible(city: SampleCity) -> None:
@@ -243,6 +268,27 @@ def test_a_number_is_not_used_for_something_else(city: SampleCity) -> None:
     refused = replace(confirmation(ref, tried), number=city.number())
     assert refusal(client.confirm, refused) == "TRIAL_UNKNOWN"
     assert refusal(trial, client, ref, refused.number, "B2", 100) == "NUMBER_REUSED"
+
+
+def test_what_was_begun_before_a_refusal_is_undone() -> None:
+    database = Database(open_engine("sqlite://"))
+    operations = Operations(database, Vault(bytes(32), Random(1).randbytes))
+    caller = Caller("T1", HOSPITAL, ROLES["kiosk"])
+    request = OperationQuery(f"{HOSPITAL}202603160900000001")
+
+    def work(session: Session) -> Settlement:
+        session.add(Institution(code="begun", name="", tier=1))
+        session.flush()
+        raise RefusedHere(Refusal.BILL_SETTLED)
+
+    for _ in range(2):
+        with pytest.raises(RefusedHere) as caught:
+            operations.once(caller, request.number, request, Settlement, BEGIN, work)
+        assert caught.value.refusal is Refusal.BILL_SETTLED
+    assert operations.query(caller, request.number).reason == "BILL_SETTLED"
+    with database.transaction() as session:
+        assert session.get(Institution, "begun") is None
+    database.close()
 
 
 def test_a_number_belongs_to_its_institution(city: SampleCity) -> None:
