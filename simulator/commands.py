@@ -13,13 +13,16 @@ from argparse import Namespace
 from contextlib import suppress
 from pathlib import Path
 
+from apdu.readers.inprocess import Chip
 from simulator import city
 from simulator.backoffice.clocks import Clock
 from simulator.backoffice.keys import load_or_create_key
 from simulator.backoffice.seed import DEVELOPMENT_CODE
 from simulator.card.card import SimulatedCard
+from simulator.card.persistence import PersistentCard
 from simulator.card.profile import BUILT_IN, load_profile
 from simulator.clock import SimulatedClock
+from simulator.profiles.generator import generate, write_profiles
 from simulator.virtual_reader import VPCD_PORT, VirtualReader
 from terminal.settings import default_data_dir
 
@@ -30,8 +33,15 @@ DATABASE_FILE = "backoffice.sqlite"
 log = logging.getLogger(__name__)
 
 
-def list_profiles(_args: Namespace) -> None:
-    """Print the built-in profiles with their PINs; the holders are fictitious."""
+def profiles(args: Namespace) -> None:
+    """Print the built-in profiles with their PINs, or generate others; all are fictitious.
+
+    Raises `ProfilesNotWritten`.
+    """
+    if args.generate is not None:
+        written = write_profiles(generate(args.generate, args.seed), args.out)
+        print(f"已生成 {len(written)} 个卡片配置。 {len(written)} profiles written to {args.out}")
+        return
     for name in BUILT_IN:
         profile = load_profile(name)
         pin = profile.pin.value if profile.pin else "-"
@@ -39,8 +49,16 @@ def list_profiles(_args: Namespace) -> None:
 
 
 def serve_card(args: Namespace) -> None:
-    """Keep a card in the virtual reader until Ctrl-C. Raises `ProfileError`, `VpcdUnavailable`."""
-    chip = SimulatedCard(load_profile(args.profile), random=secrets.token_bytes)
+    """Keep a card in the virtual reader until Ctrl-C.
+
+    Raises `ProfileError`, `CardStateError`, `VpcdUnavailable`.
+    """
+    profile = load_profile(args.profile)
+    chip: Chip = (
+        PersistentCard(profile, args.state, random=secrets.token_bytes)
+        if args.state
+        else SimulatedCard(profile, random=secrets.token_bytes)
+    )
     with VirtualReader(args.port or VPCD_PORT, args.host) as reader:
         reader.insert(chip)
         print(f"卡片已在虚拟读卡器中，按 Ctrl-C 取出。 The card {args.profile} is in the virtual")

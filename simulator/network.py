@@ -40,6 +40,11 @@ class Network:
         """Let the answer to the next request to `path` arrive as `change` makes it."""
         self._faults[path].append(change)
 
+    def heal(self) -> None:
+        """Connect again and forget every fault that is still to come."""
+        self.connected = True
+        self._faults.clear()
+
     def send(self, request: Request) -> Reply:
         """See `Transport.send`; every path that was asked for is kept in `paths`."""
         path = request.path.partition("?")[0]

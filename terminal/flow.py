@@ -20,8 +20,9 @@ from typing import Protocol
 from apdu.pin import Pin
 from apdu.status import CardError, CardRemoved
 from backend_client.errors import BackendError
+from backend_client.errors import Refused as RefusedByCentre
 from terminal.errors import TerminalError
-from terminal.outcome import Failed, Interruption, Outcome, Stopped, closing
+from terminal.outcome import Failed, Interruption, Outcome, Refused, Stopped, closing
 from terminal.screens import Answer, AskPin, Choose, Confirm, Details, Message, Progress, Screen
 from terminal.text import Text
 
@@ -57,13 +58,16 @@ def run(flow: Flow, driver: Driver) -> Outcome:
 def drive(flow: Flow, driver: Driver) -> Outcome:
     """Drive `flow` to its end without a closing screen.
 
-    The typed errors of card, back office and terminal become `Failed`; anything else is a fault
-    of the program and is raised.
+    The typed errors of card, back office and terminal become `Failed`, a no of the back office
+    `Refused`; anything else is a fault of the program and is raised.
     """
     try:
         return _steps(flow, driver)
     except Interruption as stop:
         return Stopped(stop)
+    except RefusedByCentre as error:
+        log.info("flow refused by the back office with %s", error.problem.code)
+        return Refused(error.problem.code, Text(error.zh, error.en))
     except (CardError, BackendError, TerminalError) as error:
         log.info("flow ended with %s", error.code)
         return Failed(error)

@@ -49,7 +49,7 @@ def _terminal_probes(args: Namespace) -> list[ProbeResult]:
         settings = open_settings(args)
         results.append(ProbeResult(name, Status.OK, f"profile {settings.terminal.profile}"))
         name = "store"
-        with open_terminal(settings) as terminal:
+        with open_terminal(settings, recover=False) as terminal:
             results.append(ProbeResult(name, Status.OK, str(settings.terminal.data_dir)))
             results += [_back_office(terminal), _blacklist(terminal)]
     except TerminalError as error:

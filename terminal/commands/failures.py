@@ -8,7 +8,7 @@ import traceback
 
 from apdu.status import CardError
 from apdu.trace import TraceError
-from backend_client.errors import BackendError, BadAddress
+from backend_client.errors import BackendError, BadAddress, Refused
 from terminal.errors import ConfigurationError, Explanation, TerminalError, explain
 from terminal.exit_codes import ExitCode
 from terminal.text import Text
@@ -20,6 +20,8 @@ def exit_code(error: Exception) -> ExitCode:
     """The exit code of an error."""
     if isinstance(error, ConfigurationError | BadAddress | TraceError):
         return ExitCode.USAGE
+    if isinstance(error, Refused):
+        return ExitCode.REFUSED
     if isinstance(error, CardError):
         return ExitCode.CARD
     if isinstance(error, BackendError):

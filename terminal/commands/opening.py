@@ -39,8 +39,11 @@ def open_settings(args: Namespace) -> Settings:
 
 
 @contextmanager
-def open_terminal(settings: Settings) -> Iterator[Terminal]:
-    """The terminal on this machine, with what was left open brought to its end."""
+def open_terminal(settings: Settings, *, recover: bool = True) -> Iterator[Terminal]:
+    """The terminal on this machine; with `recover`, what was left open is brought to its end.
+
+    Whoever serves a card recovers first; whoever only looks asks nobody.
+    """
     clock = SystemClock()
     backend = settings.backend
     transport = None
@@ -59,7 +62,8 @@ def open_terminal(settings: Settings) -> Iterator[Terminal]:
             sam=_security_module(settings),
             transport=transport,
         ) as terminal:
-            terminal.recover()
+            if recover:
+                terminal.recover()
             yield terminal
     finally:
         if transport is not None:

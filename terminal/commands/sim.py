@@ -17,17 +17,39 @@ def add_arguments(parser: ArgumentParser, _name: str) -> None:
     commands = parser.add_subparsers(title="commands", metavar="WHAT", required=True)
     _add_card(commands.add_parser("card", help="a card in the PC/SC service's virtual reader"))
     _add_backoffice(commands.add_parser("backoffice", help="the reference back office"))
-    profiles = commands.add_parser("profiles", help="list the built-in card profiles")
-    add_common(profiles)
-    profiles.set_defaults(run=_runner("list_profiles"))
+    profiles = commands.add_parser(
+        "profiles", help="list the built-in card profiles, or generate others"
+    )
+    _add_profiles(profiles)
 
 
 def _add_card(parser: ArgumentParser) -> None:
     parser.add_argument("profile", metavar="PROFILE", help="a built-in profile, or a JSON file")
+    parser.add_argument(
+        "--state", type=Path, metavar="FILE", help="keep the card's memory in FILE between runs"
+    )
     parser.add_argument("--host", default="127.0.0.1", help="where the vpcd driver listens")
     parser.add_argument("--port", type=int, default=None, help="its port (default: 35963)")
     add_common(parser)
     parser.set_defaults(run=_runner("serve_card"))
+
+
+def _add_profiles(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--generate", type=_count, metavar="N", help="write N profiles of invented holders instead"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=1, help="the same seed, the same holders (default: 1)"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        default=Path("profiles"),
+        help="where they go, one JSON file each (default: ./profiles)",
+    )
+    add_common(parser)
+    parser.set_defaults(run=_runner("profiles"))
 
 
 def _add_backoffice(parser: ArgumentParser) -> None:
@@ -45,6 +67,12 @@ def _add_backoffice(parser: ArgumentParser) -> None:
     )
     add_common(parser)
     parser.set_defaults(run=_runner("serve_backoffice"))
+
+
+def _count(written: str) -> int:
+    if not (written.isascii() and written.isdecimal()):
+        raise ArgumentTypeError("a number of profiles")
+    return int(written)
 
 
 def _instant(written: str) -> datetime:

@@ -7,6 +7,7 @@ unless the face was told that the holder is the one who looks.
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Callable
 from types import FrameType
 
@@ -127,7 +128,8 @@ class _HeldInterrupts:
         self._holding = False
 
     def hold(self) -> None:
-        if not self._holding:
+        # Only the main thread hears signals, and only it may set who hears them.
+        if not self._holding and threading.current_thread() is threading.main_thread():
             self._noted = False
             self._before = signal.signal(signal.SIGINT, self._note)
             self._holding = True

@@ -9,12 +9,14 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 from backend_client.codec import decode
+from backend_client.errors import BackendError
 from backend_client.messages import ActivationRequest, ActivationResult
+from terminal.errors import TerminalError
 from terminal.flow import Flow, agreement, committing
 from terminal.functions.commit import commit, unfinished
 from terminal.functions.entry import admitted, is_initial, new_pin, verified_pin
 from terminal.functions.pin import change
-from terminal.outcome import Cancelled, Done, Outcome, Refused, Stopped
+from terminal.outcome import Cancelled, Done, Failed, Outcome, Refused, Stopped
 from terminal.policy import Function
 from terminal.screens import Confirm, Row, Section
 from terminal.store.journal import Kind
@@ -35,6 +37,9 @@ _NO = Text("不开通", "Not now")
 _PIN_TITLE = Text("请输入密码（新卡为初始密码）", "Your PIN (new card: the initial one)")
 _PIN_HINT = Text(
     "如果上次已设置新密码，请输入新密码。", "If you set a new PIN last time, please enter that one."
+)
+_NEW_PIN_HOLDS = Text(
+    "密码已改为新密码，下次请用新密码。", "Your new PIN is in force: please use it from now on."
 )
 _ACTIVE = Text(
     "社会保障功能已开通，可以使用了。",
@@ -62,15 +67,18 @@ def flow(visit: Visit) -> Flow:
             return again
         yield from committing("正在开通，请勿取卡", "Activating: leave the card in")
         failed = change(visit, entered, new) if new is not None else None
-    return failed or _activate(visit)
+    return failed or _activate(visit, _NEW_PIN_HOLDS if new is not None else None)
 
 
-def _activate(visit: Visit) -> Outcome:
-    """The centre's part; the PIN is the holder's own by now."""
-    prepared = visit.journal.prepare(Kind.ACTIVATION, visit.card_ref, {})
-    request = ActivationRequest(prepared.number, visit.card_ref, pin_changed=True)
-    operation = commit(visit, prepared, request, visit.client.activate)
-    failed = unfinished(visit, operation)
+def _activate(visit: Visit, changed: Text | None) -> Outcome:
+    """The centre's part; the PIN is the holder's own by now. `changed` says if it is new."""
+    try:
+        prepared = visit.journal.prepare(Kind.ACTIVATION, visit.card_ref, {})
+        request = ActivationRequest(prepared.number, visit.card_ref, pin_changed=True)
+        operation = commit(visit, prepared, request, visit.client.activate)
+    except (BackendError, TerminalError) as error:
+        return Failed(error, changed)
+    failed = unfinished(visit, operation, changed)
     if failed is not None:
         return failed
     visit.remember(decode(ActivationResult, operation.result).status)

@@ -27,11 +27,8 @@ log = logging.getLogger(__name__)
 M = TypeVar("M", bound=Message)
 R = TypeVar("R", bound=Message)
 
-_UNDONE = Refused(
-    "OPERATION_REVERSED",
-    Text("业务没有办成，已撤销。", "This was not done; whatever was begun has been undone."),
-    Text("没有扣款，可以重新办理。", "Nothing was charged. You may start again."),
-)
+_NOT_DONE = Text("业务没有办成。", "This was not done.")
+_START_AGAIN = Text("没有扣款，可以重新办理。", "Nothing was charged. You may start again.")
 _SLIP_TITLE = Text("业务未完成凭条", "Slip: not finished")
 _DO_NOT_REPEAT = Text(
     "结果正在核实，请勿重复付款或重复办理。请保留本凭条，稍后再来，或请工作人员按流水号查询。",
@@ -83,16 +80,24 @@ def abandon(visit: Visit, prepared: Operation) -> None:
     visit.journal.reverse(prepared, Evidence.NEVER_SENT)
 
 
-def unfinished(visit: Visit, operation: Operation) -> Outcome | None:
-    """The outcome of a committed operation that is not confirmed; None for one that is."""
+def unfinished(visit: Visit, operation: Operation, changed: Text | None = None) -> Outcome | None:
+    """The outcome of a committed operation that is not confirmed; None for one that is.
+
+    `changed` says what has changed all the same, where the holder must know it.
+    """
     if operation.state is State.CONFIRMED:
         return None
     if operation.state is State.REVERSED:
-        return _UNDONE
-    return Unknown(operation.number, _slip(visit, operation))
+        return Refused("OPERATION_REVERSED", _NOT_DONE, _both(changed, _START_AGAIN))
+    return Unknown(operation.number, _slip(visit, operation, changed))
 
 
-def _slip(visit: Visit, operation: Operation) -> Receipt:
+def _both(first: Text | None, second: Text) -> Text:
+    return second if first is None else Text(first.zh + second.zh, f"{first.en} {second.en}")
+
+
+def _slip(visit: Visit, operation: Operation, changed: Text | None) -> Receipt:
     """What the holder takes away when nobody knows yet: the number, and not to pay again."""
     at = local(visit.clock.now())
-    return Receipt(_SLIP_TITLE, operation.number, at, visit.place, (), (_DO_NOT_REPEAT,))
+    notes = (_DO_NOT_REPEAT,) if changed is None else (_DO_NOT_REPEAT, changed)
+    return Receipt(_SLIP_TITLE, operation.number, at, visit.place, (), notes)

@@ -10,6 +10,7 @@ from collections.abc import Generator
 
 from backend_client.codec import decode
 from backend_client.messages import Bill, ConfirmRequest, Settlement, Split, TrialRequest
+from terminal.clock import local
 from terminal.flow import Flow, agreement, choice, committing, working
 from terminal.functions.commit import abandon, commit, unfinished
 from terminal.functions.entry import admitted, holder_verified
@@ -131,6 +132,6 @@ def _done(visit: Visit, bill: Bill, operation: Operation) -> Done:
         ReceiptLine.amount(Text("账户余额", "Account balance after"), accounts),
     )
     receipt = Receipt(
-        _RECEIPT, settlement.number, settlement.settled_at, visit.place, lines, (_KEEP,)
+        _RECEIPT, settlement.number, local(settlement.settled_at), visit.place, lines, (_KEEP,)
     )
     return Done(_SETTLED, receipt)

@@ -15,6 +15,8 @@ from apdu.readers.pcsc_binding import PyscardMissing
 from apdu.status import NoCard, NotACard, ReaderAmbiguous
 from apdu.trace import TraceError
 from backend_client.errors import BadAddress, NoReply, NotEnrolled, Unreachable
+from backend_client.errors import Refused as RefusedByCentre
+from backend_client.messages import Problem
 from simulator.card.profile import load_profile
 from terminal import cli
 from terminal.cli import COMMANDS, main
@@ -297,6 +299,7 @@ def test_a_broken_pipe_is_141(monkeypatch: pytest.MonkeyPatch) -> None:
         (Unreachable("x"), ExitCode.BACK_OFFICE),
         (NoReply("x"), ExitCode.BACK_OFFICE),
         (NotEnrolled("x"), ExitCode.BACK_OFFICE),
+        (RefusedByCentre(Problem("about:blank", "no", 409, "NO")), ExitCode.REFUSED),
         (StoreFull("x"), ExitCode.TERMINAL),
         (ValueError("x"), ExitCode.INTERNAL),
     ],

@@ -10,6 +10,8 @@ import pytest
 from apdu.pin import Pin
 from apdu.status import CardError, CardRemoved, NotACard, PinBlocked
 from backend_client.errors import BackendError, Unreachable
+from backend_client.errors import Refused as RefusedByCentre
+from backend_client.messages import Problem
 from terminal.drivers.scripted import ScriptedDriver, ScriptExhausted
 from terminal.errors import ConfigurationError, TerminalError
 from terminal.flow import (
@@ -188,6 +190,17 @@ def test_typed_errors_become_outcomes(error: CardError | BackendError | Terminal
         raise error
 
     assert drive(flow(), ScriptedDriver()) == Failed(error)
+
+
+def test_a_no_of_the_back_office_is_a_refusal_with_its_code() -> None:
+    problem = Problem("about:blank", "settled", 409, "BILL_SETTLED", zh="已结算。", en="Settled.")
+
+    def flow() -> Flow:
+        yield from working("忙", "busy")
+        raise RefusedByCentre(problem)
+
+    refused = Refused("BILL_SETTLED", Text("已结算。", "Settled."))
+    assert drive(flow(), ScriptedDriver()) == refused
 
 
 def test_a_fault_of_the_program_is_raised() -> None:

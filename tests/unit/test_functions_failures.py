@@ -32,7 +32,17 @@ from simulator.scene import Audience, Scene
 from simulator.story import BEGINS, INITIAL_PIN, OWN_PIN
 from terminal.drivers.scripted import Scripted
 from terminal.errors import StoreFull
-from terminal.outcome import Cancelled, Done, Failed, Outcome, Refused, Stopped, TimedOut, Unknown
+from terminal.outcome import (
+    Cancelled,
+    Done,
+    Failed,
+    Outcome,
+    Refused,
+    Stopped,
+    TimedOut,
+    Unknown,
+    closing,
+)
 from terminal.policy import Function
 from terminal.reasons import Reason
 from terminal.receipt import Receipt
@@ -577,6 +587,26 @@ def test_another_holders_account_is_never_shown(scene: Scene) -> None:
     shown = str(seen)
     assert BadMessage.code in shown
     assert "1,260.00" not in shown
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        {ACTIVATE: [Fault.REFUSED_CONNECTION]},
+        {ACTIVATE: [Fault.REQUEST_LOST]},
+        {ACTIVATE: [Fault.REQUEST_LOST], QUERY: [Fault.REQUEST_LOST] * 3},
+    ],
+    ids=["refused connection", "reversed", "unknown"],
+)
+def test_a_holder_whose_pin_is_new_is_told_so_when_the_activation_fails(
+    scene: Scene, faults: dict[str, list[Fault]]
+) -> None:
+    for path, several in faults.items():
+        scene.network.fail(path, *several)
+    chip = chip_of(FRESH)
+    told = str(closing(serve(scene, chip, ACTIVATION)))
+    assert "下次请用新密码" in told
+    assert has_pin(chip, OWN_PIN)
 
 
 # What changes while the holder thinks
