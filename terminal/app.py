@@ -233,8 +233,9 @@ class Terminal:
         """Put together what depends on who this terminal is."""
         self.identity = identity
         self.client = client.with_token(identity.token) if identity else client
-        number = self.sam.terminal_number
-        self.journal = Journal(self.store, self.clock, self.institution, number)
+        self.journal = Journal(
+            self.store, self.clock, self.institution, lambda: self.sam.terminal_number
+        )
         self._admitter = Admitter(
             self.settings,
             self.clock,

@@ -93,10 +93,16 @@ class BackendSettings:
 
 @dataclass(frozen=True, slots=True)
 class SecuritySettings:
-    """Where the keys are: `sam` is software or psam. `production` refuses software keys."""
+    """Where the keys are: `sam` is software or psam. `production` refuses software keys.
+
+    `psam_reader` and `psam_slot` say which reader holds the PSAM, like `pattern` and `slot` of the
+    card's reader; "sim:" is a simulated PSAM, for development only.
+    """
 
     sam: str
     production: bool
+    psam_reader: str
+    psam_slot: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +176,12 @@ _READ_SECTIONS: Readers = {
         "total_timeout": duration(_SECOND, 10 * _MINUTE),
         "attempts": whole(1, 10),
     },
-    "security": {"sam": one_of("software", "psam"), "production": flag},
+    "security": {
+        "sam": one_of("software", "psam"),
+        "production": flag,
+        "psam_reader": text,
+        "psam_slot": whole(0, 255),
+    },
     "store": {"key_file": path, "key": key},
     "cards": {
         "regions": several(_DIGITS),
@@ -208,8 +219,9 @@ _POLICIES: Mapping[str, Policies] = {
     "point-of-use": POINT_OF_USE,
 }
 
-_SOFTWARE_ONLY = {"sam": "software", "production": False}
-_PRODUCTION = {"sam": "psam", "production": True}
+_NO_PSAM = {"psam_reader": "", "psam_slot": 0}
+_SOFTWARE_ONLY = {"sam": "software", "production": False, **_NO_PSAM}
+_PRODUCTION = {"sam": "psam", "production": True, **_NO_PSAM}
 _DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "terminal": {"institution": "990100000001", "institution_name": "", "language": "zh"},
     "reader": {"pattern": "", "slot": 0, "exclusive": True},
@@ -285,6 +297,10 @@ def _refuse_unsafe(settings: Settings) -> None:
     if settings.security.production and settings.security.sam == "software":
         raise ConfigurationError(
             "[security] sam = software is for development: with production = true it must be psam"
+        )
+    if settings.security.production and settings.security.psam_reader.startswith("sim:"):
+        raise ConfigurationError(
+            "[security] psam_reader = sim: is for development: production needs a real PSAM"
         )
     if settings.pin.min_length > settings.pin.max_length:
         raise ConfigurationError("[pin] min_length must not be more than max_length")

@@ -15,7 +15,6 @@ from importlib import import_module
 from pathlib import Path
 
 from apdu.connection import Reader
-from apdu.sam import SecureAccessModule, SoftwareSam
 from apdu.status import NoCard
 from backend_client.transport import HttpTransport, Timeouts
 from terminal import logs
@@ -44,6 +43,8 @@ def open_terminal(settings: Settings, *, recover: bool = True) -> Iterator[Termi
 
     Whoever serves a card recovers first; whoever only looks asks nobody.
     """
+    from terminal.commands.security_module import security_module
+
     clock = SystemClock()
     backend = settings.backend
     transport = None
@@ -55,13 +56,12 @@ def open_terminal(settings: Settings, *, recover: bool = True) -> Iterator[Termi
         )
         transport = HttpTransport(backend.url, monotonic=clock.monotonic, timeouts=timeouts)
     try:
-        with Terminal.open(
-            settings,
-            clock=clock,
-            random=secrets.token_bytes,
-            sam=_security_module(settings),
-            transport=transport,
-        ) as terminal:
+        with (
+            security_module(settings.security) as sam,
+            Terminal.open(
+                settings, clock=clock, random=secrets.token_bytes, sam=sam, transport=transport
+            ) as terminal,
+        ):
             if recover:
                 terminal.recover()
             yield terminal
@@ -135,12 +135,3 @@ def _recorded_reader(file: Path) -> Reader:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"the trace {file} cannot be read: {error}") from None
     return ReplayReader(parse_trace(text), ordered=False, name=f"{RECORDED}{file.name}")
-
-
-def _security_module(settings: Settings) -> SecureAccessModule:
-    if settings.security.sam == "psam":
-        raise ConfigurationError(
-            "[security] sam = psam: this version reads no PSAM card; use software with the "
-            "developer profile"
-        )
-    return SoftwareSam.development(secrets.token_bytes)

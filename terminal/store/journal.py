@@ -8,7 +8,7 @@ only. A lost answer makes UNKNOWN, never a second try: query first, then reverse
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -16,6 +16,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select, update
 
+from apdu.sam import NO_TERMINAL_NUMBER
 from backend_client.messages import CardRef, decode, encode
 from terminal.clock import Clock, local
 from terminal.errors import JournalError, NumbersExhausted
@@ -96,12 +97,17 @@ class Operation:
 class Journal:
     """The journal of one terminal.
 
-    `institution` is the 12 characters that open every number; `terminal_number` the 12 digits of
-    the security module, recorded with every operation.
+    `institution` is the 12 characters that open every number; `terminal_number` gives the 12 digits
+    of the security module, recorded with every operation. It is asked for only then: who merely
+    looks into the journal needs no security module.
     """
 
     def __init__(
-        self, store: Store, clock: Clock, institution: str, terminal_number: str = "0" * 12
+        self,
+        store: Store,
+        clock: Clock,
+        institution: str,
+        terminal_number: Callable[[], str] = lambda: NO_TERMINAL_NUMBER,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -114,13 +120,14 @@ class Journal:
         Raises `NumbersExhausted` when this second has no number left.
         """
         now = self._clock.now()
+        terminal_number = self._terminal_number()
         with self._store.writing() as connection:
             number = self._next_number(connection, now)
             row = {
                 "number": number,
                 "kind": kind.value,
                 "state": State.PREPARED.value,
-                "terminal_number": self._terminal_number,
+                "terminal_number": terminal_number,
                 "card_index": self._store.index(card.card_id),
                 "card": self._store.seal(encode(card), _place("card", number)),
                 "payload": self._store.seal(dict(payload), _place("payload", number)),

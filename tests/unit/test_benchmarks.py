@@ -44,6 +44,15 @@ def test_without_pcscd_the_reason_is_printed(
     assert "READ RECORD 32 bytes" in printed
 
 
+def test_the_cost_of_a_mac_is_measured_for_both_algorithms(
+    bench: Import, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secured = bench("secured")
+    monkeypatch.setattr(secured, "ROUNDS", 1)
+    (table,) = secured.tables()
+    assert [row[0] for row in table.rows] == ["DES", "SM4"]
+
+
 def test_an_unknown_benchmark_is_refused_with_the_known_ones(
     bench: Import, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from random import Random
+from typing import ClassVar
 
 import pytest
 
@@ -15,11 +16,12 @@ from apdu.channel import CardChannel
 from apdu.crypto import Load
 from apdu.layers import stack
 from apdu.pin import Pin
-from apdu.readers.inprocess import InProcessReader
+from apdu.readers.inprocess import Chip, InProcessReader
 from apdu.sam import CardIdentity, SoftwareSam
 from apdu.ssc.card import SocialSecurityCard
 from apdu.ssc.keys import KeyName
 from apdu.status import CardRemoved, PinWrong
+from simulator import commands
 from simulator.card.persistence import (
     CardStateDamaged,
     CardStateInUse,
@@ -344,3 +346,40 @@ def test_the_command_line_says_what_is_wrong_with_a_state_file(
     card_in(file).close()
     assert main(["read", "--reader", f"sim:adult-2.0@{file}"]) == ExitCode.USAGE
     assert "CARD_STATE_OF_ANOTHER" in capsys.readouterr().err
+
+
+class Slot:
+    """Stands where the virtual reader would, and keeps what was inserted."""
+
+    inserted: ClassVar[list[Chip]] = []
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def __enter__(self) -> "Slot":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def insert(self, chip: Chip) -> None:
+        """Mistype the PIN once; then the holder presses Ctrl-C."""
+        self.inserted.append(chip)
+        chip.power_on()
+        chip.transmit(SELECT_SSSE)
+        chip.transmit(bytes.fromhex("0020000003999999"))
+        raise KeyboardInterrupt
+
+
+def test_the_served_card_keeps_its_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commands, "VirtualReader", Slot)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    file = tmp_path / "card.state"
+    arguments = ["sim", "card", "adult-3.0", "--state", str(file)]
+    assert main(arguments) == ExitCode.INTERRUPTED
+    served = Slot.inserted.pop()
+    assert isinstance(served, PersistentCard)
+    served.close()
+    chip = card_in(file)
+    assert say(chip, "0020000000") == "63C2"
+    chip.close()

@@ -210,14 +210,38 @@ def test_status_tells_what_the_terminal_knows(
     assert "blacklist version" in capsys.readouterr().out
 
 
-def test_a_psam_that_cannot_be_had_is_said(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_a_psam_must_have_a_reader(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     settings = tmp_path / "kiosk.toml"
     settings.write_text('[terminal]\nprofile = "kiosk"\n', "utf-8")
     arguments = ["read", "--settings", str(settings), "--reader", "sim:adult-3.0"]
     assert main(arguments) == ExitCode.USAGE
-    assert "psam" in capsys.readouterr().err
+    assert "psam_reader" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("profile", ["adult-2.0", "adult-3.0"])
+def test_a_psam_holds_the_keys_instead_of_the_program(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, profile: str
+) -> None:
+    def no_software(*_: object) -> None:
+        raise AssertionError("software keys were used")
+
+    monkeypatch.setenv("SSCT_SECURITY_SAM", "psam")
+    monkeypatch.setenv("SSCT_SECURITY_PSAM_READER", "sim:")
+    monkeypatch.setattr("apdu.sam.SoftwareSam.card_authentication", no_software)
+    assert main(["read", "--reader", f"sim:{profile}", "--json"]) == ExitCode.OK
+    assert json.loads(capsys.readouterr().out)
+    monkeypatch.setattr("apdu.psam.PsamCard.card_authentication", lambda *_: bytes(8))
+    assert main(["read", "--reader", f"sim:{profile}", "--json"]) == ExitCode.REFUSED
+    assert json.loads(capsys.readouterr().out)["reason"] == "NOT_AUTHENTIC"
+
+
+def test_looking_at_the_terminal_needs_no_psam(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSCT_SECURITY_SAM", "psam")
+    monkeypatch.setenv("SSCT_SECURITY_PSAM_READER", "no such reader")
+    assert main(["status"]) == ExitCode.OK
+    assert capsys.readouterr().out
 
 
 def test_verbose_logs_and_traffic_warns(capsys: pytest.CaptureFixture[str]) -> None:

@@ -156,6 +156,10 @@ def test_production_profiles_refuse_software_keys(profile: str) -> None:
     assert settings.security.production
     with pytest.raises(ConfigurationError, match="psam"):
         load_settings(None, {"SSCT_TERMINAL_PROFILE": profile, "SSCT_SECURITY_SAM": "software"})
+    with pytest.raises(ConfigurationError, match="real PSAM"):
+        load_settings(
+            None, {"SSCT_TERMINAL_PROFILE": profile, "SSCT_SECURITY_PSAM_READER": "sim:card"}
+        )
 
 
 @pytest.mark.parametrize("profile", ["developer", "kiosk", "point-of-use"])

@@ -168,3 +168,30 @@ def test_unknown_failures_keep_their_family() -> None:
 def test_repr_shows_no_data() -> None:
     update = bytes.fromhex("00DC093006091ED5C5C8FD")
     assert "D5C5" not in repr(Exchange(Pattern.of(update), update)).upper()
+
+
+def test_an_answer_that_gives_a_pin_away_is_left_out() -> None:
+    """Facts 4.7: 80 C4 hashes a PIN; four to six digits are guessed from the hash at once."""
+    trace = Trace([Atr(b"\x3b")])
+    hash_pin, fetch = bytes.fromhex("80C4010305C103123456"), bytes.fromhex("00C0000020")
+    secret = bytes(range(1, 33))
+    trace.add_answer(hash_pin + b"\x00", None, secret + b"\x90\x00")
+    trace.add_answer(hash_pin + b"\x00", None, b"\x61\x20")
+    trace.add_answer(fetch, None, secret + b"\x90\x00")
+    trace.add_answer(bytes.fromhex("0084000008"), None, secret[:8] + b"\x90\x00")
+    trace.add_answer(bytes.fromhex("00C0000008"), None, secret[:8] + b"\x90\x00")
+    text = str(trace)
+    assert secret.hex().upper() not in text
+    assert text.count("." * 64 + " 9000") == 2
+    assert text.count(secret[:8].hex().upper()) == 2
+    read = parse_trace(text)
+    assert read.events == trace.events
+    exchange = read.events[1]
+    assert isinstance(exchange, Exchange)
+    assert exchange.result() == bytes(32) + b"\x90\x00"
+
+
+@pytest.mark.parametrize("answer", ["....", "..AA 9000", "... 9000 00", ".... ..00"])
+def test_only_whole_data_are_left_out_of_an_answer(answer: str) -> None:
+    with pytest.raises(TraceError, match="line 3"):
+        parse_trace(f"ATR 3B\n> 80C40103\n< {answer}\n")
