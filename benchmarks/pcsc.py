@@ -82,6 +82,11 @@ class Measurement:
         """The median."""
         return statistics.median(self.seconds) * 1e6
 
+    @property
+    def slowest(self) -> float:
+        """The 99th percentile, in microseconds."""
+        return sorted(self.seconds)[len(self.seconds) * 99 // 100] * 1e6
+
 
 def tables() -> list[Table]:
     """One table without a daemon, one through pcscd (or the reason why not)."""
@@ -164,11 +169,14 @@ def _table(title: str, measurements: list[Measurement]) -> Table:
             one.microseconds,
             f"{one.microseconds - one.null.microseconds:+.1f}" if one.null else "",
             f"{one.microseconds / one.null.microseconds:.2f}" if one.null else "",
+            f"{one.slowest:.1f}",
         )
         for one in measurements
     ]
-    columns = ("way", "command", "us", "over null", "x null")
-    return Table(title, columns, rows, (f"medians of {ROUNDS}, taken in turns",))
+    columns = ("way", "command", "us", "over null", "x null", "99 %")
+    return Table(
+        title, columns, rows, (f"medians and 99th percentiles of {ROUNDS}, taken in turns",)
+    )
 
 
 def _simulated_card() -> SimulatedCard:

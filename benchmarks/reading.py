@@ -14,10 +14,11 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from apdu.channel import CardChannel
-from apdu.layers import stack
+from apdu.layers import Layer, stack
 from apdu.link import LINKS, ContactLink, Exchange, Link, Measured, milliseconds
 from apdu.pin import Pin
 from apdu.readers.inprocess import InProcessReader
+from apdu.readers.pcsc_connection import for_t0
 from apdu.sam import SoftwareSam
 from apdu.ssc.card import SocialSecurityCard
 from apdu.ssc.files import DIRECTORIES
@@ -26,7 +27,6 @@ from apdu.ssc.jobs import Job, read_job
 from apdu.ssc.least import least
 from apdu.ssc.reading import Reading
 from apdu.status import StatusError
-from benchmarks.basic_read import T0Framed
 from benchmarks.table import Table
 from simulator.card.card import Protocol, SimulatedCard
 from simulator.card.profile import CardProfile, load_profile
@@ -39,6 +39,14 @@ CARDS: tuple[tuple[str, Protocol], ...] = (
 )
 TRANSACTIONS, SETTLEMENTS = 9, 3
 NAIVE_CHUNK = 128
+
+
+class T0Framed(Layer):
+    """Counts as the line does: T=0 carries no Le beside data."""
+
+    def transmit(self, command: bytes) -> bytes:
+        """Send the command in its T=0 form."""
+        return self._transmit(for_t0(command))
 
 
 @dataclass(frozen=True, slots=True)
