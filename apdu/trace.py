@@ -16,7 +16,8 @@ its place, `reset`, or an annotation `#`. A time in seconds since the trace bega
 `>`, `<` and `!`. Bytes are hex, spaced as one likes. Empty lines mean nothing.
 
 The data of commands that carry a PIN are never kept: their bytes read `..`, and on replay such a
-byte stands for any. Everything else is there, names and numbers too: a trace is not a log.
+byte stands for any. Where the answer would give the PIN away its data read `..` too, and on replay
+are zeros. Everything else is there, names and numbers too: a trace is not a log.
 """
 
 from __future__ import annotations
@@ -28,8 +29,14 @@ from typing import ClassVar, TypeAlias
 
 from apdu.status import CardError, CardRemoved, CardReset, MalformedApdu, NoAnswer, ReaderError
 
-PIN_INSTRUCTIONS = frozenset({0x20, 0x24, 0x2C, 0x5E})
-"""VERIFY, PIN UNBLOCK and RELOAD, RESET RETRY COUNTER, CHANGE PIN, in any class."""
+PIN_INSTRUCTIONS = frozenset({0x20, 0x24, 0x2C, 0x5E, 0xC4})
+"""VERIFY, PIN UNBLOCK and RELOAD, RESET RETRY COUNTER, CHANGE PIN, hash a PIN, in any class."""
+
+TELLTALE_INSTRUCTIONS = frozenset({0xC4})
+"""Their answers give the PIN away: the certificate application's hash of it (facts 4.7)."""
+
+GET_RESPONSE = 0xC0
+"""Brings the rest of the answer to the command before."""
 
 MAX_CHARACTERS = 16 * 1024 * 1024
 MAX_LINE = 256 * 1024
@@ -41,6 +48,7 @@ _FAILURES: dict[str, type[CardError]] = {
 _TIMED = re.compile(r"(?:(\d{1,9}\.\d{1,6})\s+)?([><!])(.*)")
 _HEADER_SIZE = 4
 _LC_SIZE = 1
+_SW_SIZE = 2
 
 
 class TraceError(CardError):
@@ -114,7 +122,8 @@ class Note:
 class Exchange:
     """A command and its answer, or the code of the error that came in the answer's place.
 
-    The times, where known, are seconds since the trace began.
+    The times, where known, are seconds since the trace began. `hidden`: the answer's data were
+    left out, and zeros stand in their place.
     """
 
     command: Pattern
@@ -122,6 +131,7 @@ class Exchange:
     failure: str = ""
     sent: float | None = None
     received: float | None = None
+    hidden: bool = False
 
     def result(self) -> bytes:
         """The answer; raises the recorded error in its place."""
@@ -149,6 +159,7 @@ class Trace:
         self.events = list(events)
         self._clock = clock
         self._start = clock() if clock else 0.0
+        self._telltale = False
 
     def now(self) -> float | None:
         """Seconds since the trace began, if the trace has a clock."""
@@ -163,8 +174,14 @@ class Trace:
         self.events.append(event)
 
     def add_answer(self, command: bytes, sent: float | None, answer: bytes) -> None:
-        """Append a command and its answer; a PIN in the command is left out."""
-        self.add(Exchange(Pattern.of(command), answer, "", sent, self.now()))
+        """Append a command and its answer; a PIN in the command is left out, and one to guess."""
+        instruction = command[1] if len(command) > 1 else 0
+        if instruction != GET_RESPONSE:
+            self._telltale = instruction in TELLTALE_INSTRUCTIONS
+        hidden = self._telltale and len(answer) > _SW_SIZE
+        if hidden:
+            answer = bytes(len(answer) - _SW_SIZE) + answer[-_SW_SIZE:]
+        self.add(Exchange(Pattern.of(command), answer, "", sent, self.now(), hidden))
 
     def add_failure(self, command: bytes, sent: float | None, error: CardError) -> None:
         """Append a command that ended in an error instead of an answer."""
@@ -239,7 +256,8 @@ class _Parser:
         _, command, sent = self._open
         self._open = None
         if marker == "<":
-            return Exchange(command, _bytes(number, text), "", sent, seconds)
+            answer, hidden = _answer(number, text)
+            return Exchange(command, answer, "", sent, seconds, hidden)
         if text not in _FAILURES:
             raise TraceError(number, "an error code that no trace has")
         return Exchange(command, None, text, sent, seconds)
@@ -250,6 +268,15 @@ def _pattern(number: int, text: str) -> Pattern:
     pairs = [digits[i : i + 2] for i in range(0, len(digits), 2)]
     value = _bytes(number, "".join("00" if pair == ".." else pair for pair in pairs))
     return Pattern(value, bytes(0x00 if pair == ".." else 0xFF for pair in pairs))
+
+
+def _answer(number: int, text: str) -> tuple[bytes, bool]:
+    """An answer, and whether its data were left out: then nothing but the status word is there."""
+    digits = "".join(text.split())
+    data, sw = digits[: -2 * _SW_SIZE], digits[-2 * _SW_SIZE :]
+    if not data or data.strip(".") or len(data) % 2:
+        return _bytes(number, digits), False
+    return bytes(len(data) // 2) + _bytes(number, sw), True
 
 
 def _bytes(number: int, text: str) -> bytes:
@@ -266,6 +293,8 @@ def _lines(event: Event) -> Iterator[str]:
             yield _timed(event.received, f"! {event.failure}")
         else:
             data, sw = event.answer[:-2].hex().upper(), event.answer[-2:].hex().upper()
+            if event.hidden:
+                data = "." * len(data)
             yield _timed(event.received, " ".join(filter(None, ("<", data, sw))))
     elif isinstance(event, Atr):
         yield f"ATR {event.atr.hex().upper()}"

@@ -27,13 +27,13 @@ from apdu.ssc.account_errors import (
 )
 from apdu.ssc.account_log import AccountRecord, log_rows
 from apdu.ssc.card import SocialSecurityCard
+from apdu.ssc.identity import OneCard
 from apdu.ssc.transactions import (
     APPLICATION,
     DebitNotProved,
     Done,
     DoneEarlier,
     NotDone,
-    OneCard,
     Pending,
     PendingCredit,
     PendingDebit,

@@ -83,15 +83,6 @@ class CardCryptogramWrong(CardError):
     remedy = "Check the security module's load keys if many cards fail; else report the card."
 
 
-class AnotherCard(CardError):
-    """The card presented is not the one on which the operation was interrupted (facts 7.5)."""
-
-    code = "CARD_IS_ANOTHER"
-    zh = "这不是刚才的那张卡，请放回原卡以完成操作。"
-    en = "This is not the card from before. Please present that card, to finish."
-    remedy = "Ask for the first card; what was begun on it stays open until it returns."
-
-
 _ERRORS: dict[int, type[AccountError]] = {
     StatusWord.INSUFFICIENT_BALANCE: InsufficientBalance,
     StatusWord.COUNTER_AT_MAXIMUM: CounterExhausted,

@@ -13,18 +13,16 @@ from enum import IntEnum
 from typing import ClassVar, TypeAlias
 
 from apdu.crypto import Load, Purchase
-from apdu.ssc.account_errors import AnotherCard
-from apdu.ssc.card import SocialSecurityCard
 from apdu.ssc.files import DIRECTORIES
 from apdu.ssc.filespec import DfSpec
-from apdu.ssc.values import SHANGHAI, IllegalValue, read_text
+from apdu.ssc.identity import OneCard
+from apdu.ssc.values import SHANGHAI, IllegalValue
 from apdu.status import CardError
 
 APPLICATION: DfSpec = DIRECTORIES["DF04"]
 AMOUNT_MAX = 0xFFFFFFFF
 
 _SHORTEST_ROW = 20
-_CARD_NUMBER, _CARD_NUMBER_LENGTH = 0x07, 9
 
 
 class TransactionKind(IntEnum):
@@ -32,25 +30,6 @@ class TransactionKind(IntEnum):
 
     LOAD = 1
     PURCHASE = 2
-
-
-@dataclass(frozen=True, slots=True)
-class OneCard:
-    """By what a card is recognised when it comes back: issuer's id and card number (facts 7.5)."""
-
-    card_id: bytes = field(repr=False)
-    card_number: str = field(repr=False)
-
-    @classmethod
-    def of(cls, card: SocialSecurityCard) -> OneCard:
-        """The identity of `card`."""
-        number = read_text(card.issuer.get(_CARD_NUMBER, b""))
-        return cls(card.card_id, number[:_CARD_NUMBER_LENGTH])
-
-    def require(self, card: SocialSecurityCard) -> None:
-        """Raise `AnotherCard` unless `card` is this one."""
-        if OneCard.of(card) != self:
-            raise AnotherCard("card id or card number differ")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,10 @@ from typing import Any
 
 from apdu.crypto import Algorithm
 from apdu.ssc.values import APPLICATION_IDENTIFIER
+from simulator.card.bank import BankData
+from simulator.card.certificates import CertificateData
 from simulator.card.register import RegisterEntry
+from simulator.card.transit_purse import TransitData
 
 NAME_BYTES = 30
 EXTENSION_BYTES = 20
@@ -145,7 +148,8 @@ class CardProfile:
     holds file contents as the schema's `file` describes them. `backoffice` is what the register
     knows about the card and its holder, None where the profile says nothing. Of the files in
     `closed` and `absent` (by address, "DF04EF08") the card lets nobody read the first, and does
-    not have the others.
+    not have the others. `bank`, `transit` and `certificates` are applications beside social
+    security, None where the card has not got them.
     """
 
     title_zh: str
@@ -160,3 +164,6 @@ class CardProfile:
     backoffice: RegisterEntry | None = field(default=None, repr=False)
     closed: frozenset[str] = frozenset()
     absent: frozenset[str] = frozenset()
+    bank: BankData | None = None
+    transit: TransitData | None = None
+    certificates: CertificateData | None = None

@@ -8,13 +8,23 @@ change.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, TypeAlias
 
 from apdu.ssc.filespec import Access
 from apdu.status import StatusWord
 from simulator.card.memory import Memory
 from simulator.card.refusal import Refused
 
+if TYPE_CHECKING:
+    from simulator.card.instruction import Instruction
+    from simulator.card.operating_system import OperatingSystem
+
+Handler: TypeAlias = Callable[["OperatingSystem", "Instruction"], bytes]
+"""Carries out one command and returns its answer's data, or raises `Refused`."""
+
+NO_COMMANDS: Mapping[tuple[int, int], Handler] = MappingProxyType({})
 _LENGTH_SIZE = 2
 _CYCLE_HEADER = 2
 
@@ -188,7 +198,8 @@ class TransparentFile(ElementaryFile):
 class Directory:
     """The MF, a DDF or an ADF: named, holding files and further directories.
 
-    `label` is its name in the file map ("SSSE", "DF01"), which keys and access rules refer to.
+    `label` is its name in the file map ("SSSE", "DF01"), which keys and access rules refer to; an
+    application beside social security has none. `commands` are those that only this one knows.
     """
 
     __slots__ = (
@@ -196,6 +207,7 @@ class Directory:
         "_memory",
         "by_sfi",
         "children",
+        "commands",
         "fci",
         "fid",
         "files",
@@ -213,6 +225,7 @@ class Directory:
         self.children: list[Directory] = []
         self.files: dict[int, ElementaryFile] = {}
         self.by_sfi: dict[int, ElementaryFile] = {}
+        self.commands: Mapping[tuple[int, int], Handler] = NO_COMMANDS
         self._memory = memory
         self._blocked_at = memory.allocate(b"\x00")
 

@@ -14,7 +14,7 @@ from apdu.ssc.filespec import Access, Rule
 from apdu.ssc.keys import KeyName
 from apdu.status import StatusWord
 from simulator.card import account, authentication, binary, blocking, pin, records, secure, select
-from simulator.card.files import Directory
+from simulator.card.files import Directory, Handler
 from simulator.card.instruction import Instruction
 from simulator.card.keys import CardKey, Keyring
 from simulator.card.ledger import Ledger
@@ -22,8 +22,6 @@ from simulator.card.memory import Memory
 from simulator.card.pin_store import PinStore
 from simulator.card.refusal import Refused
 from simulator.card.session import Session
-
-Handler = Callable[["OperatingSystem", Instruction], bytes]
 
 COMMANDS: Mapping[tuple[int, int], Handler] = {
     (0x00, 0x20): pin.verify,
@@ -51,7 +49,7 @@ COMMANDS: Mapping[tuple[int, int], Handler] = {
 _CLASSES = {cla for cla, _ in COMMANDS}
 _INSTRUCTIONS = {ins for _, ins in COMMANDS}
 _SELECT = 0xA4
-# What a bank's application on the same card understands; keys, PIN and account are SSSE's.
+# What any application on the same card understands; keys, PIN and account are SSSE's.
 _EVERYWHERE = {
     authentication.get_challenge,
     binary.read_binary,
@@ -100,10 +98,14 @@ class OperatingSystem:
             self._stopped != StatusWord.APPLICATION_LOCKED or instruction.ins != _SELECT
         ):
             raise Refused(self._stopped)
-        handler = COMMANDS.get((instruction.cla, instruction.ins))
+        directory = self.session.directory
+        command = instruction.cla, instruction.ins
+        if command in directory.commands:
+            return directory.commands[command](self, instruction)
+        handler = COMMANDS.get(command)
         if handler is None:
             raise Refused(_unknown(instruction))
-        if not self.session.directory.label and handler not in _EVERYWHERE:
+        if not directory.label and handler not in _EVERYWHERE:
             raise Refused(StatusWord.INS_NOT_SUPPORTED)
         return handler(self, instruction)
 

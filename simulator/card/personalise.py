@@ -12,11 +12,14 @@ from apdu.crypto import Algorithm
 from apdu.pin import Pin
 from apdu.sam import DEVELOPMENT_KEY_VERSIONS
 from apdu.ssc.files import DIRECTORIES, file_map
-from apdu.ssc.filespec import FREE, NEVER, EfSpec, Structure
+from apdu.ssc.filespec import NEVER, EfSpec, Structure
 from apdu.ssc.keys import KeyName
-from simulator.card import contents
+from simulator.card import contents, transit_purse
 from simulator.card.account import APPLICATION
+from simulator.card.bank import BankData, Listed, bank_environment
+from simulator.card.certificates import certificate_environment
 from simulator.card.description import CardData, Condition
+from simulator.card.fci import name_only, tlv, with_proprietary
 from simulator.card.files import (
     CyclicFile,
     Directory,
@@ -34,9 +37,6 @@ from simulator.card.select import MF
 
 _ENVIRONMENT = "SSSE"
 _LOG_FID = 0xEF08
-_PSE = b"1PAY.SYS.DDF01"
-_BANK_AID = bytes.fromhex("A000000333010101")
-_BANK_RECORDS_FID = 0x0002
 _DIR_FILE_SFI = 0x1E
 
 
@@ -48,7 +48,7 @@ def personalise(profile: CardProfile, random: Callable[[int], bytes]) -> Operati
     environment = _environment(profile, memory)
     system = OperatingSystem(
         memory=memory,
-        master_file=_master_file(card, environment, memory),
+        master_file=_master_file(profile, environment, memory),
         keys=Keyring(
             memory,
             _roots(profile),
@@ -78,7 +78,7 @@ def _environment(profile: CardProfile, memory: Memory) -> Directory:
     for df in DIRECTORIES.values():
         if any(spec.df == df.name for spec in files):
             own = df.name == _ENVIRONMENT
-            fci = _environment_fci(profile.card, df.aid) if own else _template(df.aid)
+            fci = _environment_fci(profile.card, df.aid) if own else name_only(df.aid)
             directories[df.name] = Directory(df.name, df.fid, df.aid, fci, memory)
     for spec in files:
         directories[spec.df].add(_file(profile, spec, memory))
@@ -102,33 +102,45 @@ def _file(profile: CardProfile, spec: EfSpec, memory: Memory) -> ElementaryFile:
     return TransparentFile(spec.fid, spec.read, spec.write, memory, content)
 
 
-def _master_file(card: CardData, environment: Directory, memory: Memory) -> Directory:
-    """SSSE itself, or on a card that is a bank card too, the bank's environment (facts 2)."""
-    if card.bank_card_number is None:
+def _master_file(profile: CardProfile, environment: Directory, memory: Memory) -> Directory:
+    """SSSE itself, or on a card with other applications the directory above them all (facts 2)."""
+    others = _other_applications(profile, memory)
+    bank = profile.bank or _plain_bank(profile.card)
+    if bank is not None:
+        listed = (Listed(transit_purse.AID, transit_purse.LABEL),) if profile.transit else ()
+        master = bank_environment(bank, memory, listed)
+    elif others:
+        name = MF.to_bytes(2, "big")
+        master = Directory("", MF, name, name_only(name), memory)
+    else:
         return environment
-    number = bytes.fromhex(card.bank_card_number + "F" * (len(card.bank_card_number) % 2))
-    item = b"\x5a" + bytes((len(number),)) + number
-    record = b"\x70" + bytes((len(item),)) + item
-    bank = Directory("", 0, _BANK_AID, _template(_BANK_AID), memory)
-    bank.add(VariableFile(_BANK_RECORDS_FID, FREE, NEVER, memory, [record], len(record)))
-    master = Directory("", MF, _PSE, _template(_PSE), memory)
-    master.add(environment, bank)
+    master.add(environment, *others)
     return master
 
 
-def _template(name: bytes) -> bytes:
-    """The FCI of a directory: 6F with nothing but its name, 84 (facts 2)."""
-    return b"\x6f" + bytes((len(name) + 2,)) + b"\x84" + bytes((len(name),)) + name
+def _plain_bank(card: CardData) -> BankData | None:
+    """The bank's application of a profile that gives its number and nothing else."""
+    if card.bank_card_number is None:
+        return None
+    return BankData(card.bank_card_number, directories=False)
+
+
+def _other_applications(profile: CardProfile, memory: Memory) -> list[Directory]:
+    others = []
+    if profile.transit is not None:
+        others.append(transit_purse.transit_application(profile.transit, memory))
+    if profile.certificates is not None:
+        others.append(certificate_environment(profile.certificates, memory))
+    return others
 
 
 def _environment_fci(card: CardData, name: bytes) -> bytes:
     """The FCI of SSSE: name, SFI of the DIR file, and on newer cards the algorithm (facts 2)."""
-    proprietary = b"\x88\x01" + bytes((_DIR_FILE_SFI,))
+    objects = [tlv(0x88, bytes((_DIR_FILE_SFI,)))]
     if card.fci_names_algorithm:
-        proprietary += b"\x9f\x0c\x03\x86\x01" + bytes((card.algorithm,))
-    body = b"\x84" + bytes((len(name),)) + name
-    body += b"\xa5" + bytes((len(proprietary),)) + proprietary
-    return b"\x6f" + bytes((len(body),)) + body
+        # Objects inside, though the tag 9F0C says that there are none.
+        objects.append(tlv(0x9F0C, tlv(0x86, bytes((card.algorithm,)))))
+    return with_proprietary(name, *objects)
 
 
 def _roots(profile: CardProfile) -> Mapping[int, Mapping[KeyName, bytes]]:

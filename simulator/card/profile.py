@@ -8,16 +8,18 @@ field, not what stands in it.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from apdu.crypto import Algorithm
 from apdu.ssc.values import check_character, is_card_number
+from simulator.card.bank import BankData
+from simulator.card.certificates import CertificateData
 from simulator.card.description import (
     EXTENSION_BYTES,
     CardData,
@@ -28,6 +30,7 @@ from simulator.card.description import (
     PinState,
 )
 from simulator.card.register import RegisterEntry
+from simulator.card.transit_purse import TransitData
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # has no types
@@ -53,6 +56,7 @@ BUILT_IN = (
     "contactless-3.0",
 )
 INITIAL_PIN = "123456"
+_Part = TypeVar("_Part")
 _FILE_SIZE_MAX = 1024 * 1024
 _SERIAL_STEP = 0x1000
 
@@ -188,7 +192,17 @@ def _parsed(document: Mapping[str, Any]) -> CardProfile:
         backoffice=None if backoffice is None else RegisterEntry.from_json(backoffice),
         closed=frozenset(document.get("closed", ())),
         absent=frozenset(document.get("absent", ())),
+        bank=_optional(document, "bank", BankData.from_json),
+        transit=_optional(document, "transit", TransitData.from_json),
+        certificates=_optional(document, "certificates", CertificateData.from_json),
     )
+
+
+def _optional(
+    document: Mapping[str, Any], name: str, read: Callable[[Mapping[str, Any]], _Part]
+) -> _Part | None:
+    """A part of the profile that a card need not have."""
+    return read(document[name]) if name in document else None
 
 
 def _check_sense(profile: CardProfile) -> None:
@@ -200,6 +214,10 @@ def _check_sense(profile: CardProfile) -> None:
         raise ProfileError("$.card.expires", "the card expires before it is issued")
     if card.algorithm is not Algorithm.DES and not card.fci_names_algorithm:
         raise ProfileError("$.card.fci", "only a DES card may leave its algorithm unnamed")
+    if profile.bank and card.bank_card_number is not None:
+        raise ProfileError("$.bank", "the card has a bank_card_number already")
+    if profile.transit and profile.transit.valid_to < profile.transit.valid_from:
+        raise ProfileError("$.transit.valid_to", "the purse expires before it is valid")
     if pin and pin.tries_left > pin.retries:
         raise ProfileError("$.pin.tries_left", "more tries are left than there are retries")
     if len(extension) > EXTENSION_BYTES:

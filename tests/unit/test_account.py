@@ -14,10 +14,12 @@ import pytest
 from apdu.channel import CardChannel
 from apdu.command import Command
 from apdu.crypto import Algorithm
+from apdu.hsm import RemoteSam
 from apdu.layers import stack
 from apdu.pin import Pin
+from apdu.psam import PsamCard
 from apdu.readers.inprocess import InProcessReader
-from apdu.sam import DEVELOPMENT_KEYS, SoftwareSam
+from apdu.sam import DEVELOPMENT_KEYS, PurchaseModule, SoftwareSam
 from apdu.ssc.account import MedicalAccount, Proof
 from apdu.ssc.account_errors import (
     AccountNotAvailable,
@@ -60,6 +62,8 @@ from apdu.tac import SoftwareTacModule, TacWrong, verify_tac
 from simulator.card.card import Protocol, SimulatedCard
 from simulator.card.description import CardProfile
 from simulator.card.profile import load_profile, replacement
+from simulator.hsm import SoftwareHsm
+from simulator.psam import PsamProfile, SimulatedPsam
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 AT = datetime(2026, 3, 10, 9, 30, tzinfo=SHANGHAI)
@@ -480,3 +484,33 @@ def test_pendings_keep_their_secrets_out_of_reprs(one: Bench) -> None:
         secret = pending.mac1 if isinstance(pending, PendingDebit) else pending.mac2
         assert repr(secret) not in text
         assert isinstance(pending, PendingDebit | PendingCredit)
+
+
+# With every form of the security module
+
+
+def _psam() -> PurchaseModule:
+    chip = SimulatedPsam(PsamProfile(), random=Random(3).randbytes)
+    return PsamCard.open(InProcessReader("slot 2", chip))
+
+
+def _hsm() -> PurchaseModule:
+    return RemoteSam(SoftwareHsm(), Random(4).randbytes, terminal_number="990100000001")
+
+
+@pytest.mark.parametrize("make", [_psam, _hsm])
+@pytest.mark.parametrize("card", ["2.0 DES", "3.0 SM4"])
+def test_psam_and_hsm_allow_and_confirm_purchases(
+    make: Callable[[], PurchaseModule], card: str
+) -> None:
+    user, line = on_a_line(CARDS[card](), "T0")
+    module = make()
+    before = user.account.balance()
+    done = user.account.purchase(ORDER, module, keep=user.kept.append)
+    assert done.balance_after_fen == before - 700
+    line.spoil = lost
+    with pytest.raises(TransactionUncertain) as caught:
+        user.account.purchase(ORDER, module, keep=user.kept.append)
+    resolved = user.present().resolve(caught.value.pending, module)
+    assert isinstance(resolved, Done)
+    assert user.account.balance() == before - 1400
