@@ -103,12 +103,18 @@ class PublicKey(Message):
 
 @dataclass(frozen=True, slots=True)
 class EnrolmentRequest(Message):
-    """A new terminal presents the one-time code it was given."""
+    """A new terminal presents the one-time code it was given.
+
+    `previous_token` is the token of its last enrolment, if it had one: operation numbers belong to
+    the terminal that used them, and with it they stay its own. One unknown to the back office is
+    refused (PREVIOUS_TOKEN_UNKNOWN, the code stays good), one of another institution has no effect.
+    """
 
     schema: ClassVar[str] = "enrolment-request:1"
     code: str = field(repr=False)
     profile: Profile
     terminal_public_key: bytes | None = None
+    previous_token: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,10 @@ class Transport(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds to wait: for a connection, for each piece sent or received, and for all of it."""
+    """Seconds to wait: for a connection, for each piece sent or received, and for all of it.
+
+    `total` holds from the connection to the last byte of the reply, however it drips.
+    """
 
     connect: float = 5.0
     piece: float = 15.0
@@ -85,19 +88,20 @@ class HttpTransport:
 
         import httpx2
 
+        from backend_client.deadline import BoundedTransport, Deadline
+
         self._base = _checked(base_url)
-        self._monotonic = monotonic
+        self._deadline = Deadline(monotonic)
         self._timeouts = timeouts or Timeouts()
         self._max_body = max_body
         piece = self._timeouts.piece
         self._client = httpx2.Client(
-            verify=tls or _trust(self._base),
             trust_env=False,
             follow_redirects=False,
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             timeout=httpx2.Timeout(piece, connect=self._timeouts.connect),
             headers={"accept-encoding": "identity", "user-agent": "ssct"},
-            transport=handler,
+            transport=handler or BoundedTransport(tls or _trust(self._base), self._deadline),
         )
 
     def send(self, request: Request) -> Reply:
@@ -123,7 +127,7 @@ class HttpTransport:
         self._client.close()
 
     def _exchange(self, request: Request) -> Reply:
-        deadline = self._monotonic() + self._timeouts.total
+        self._deadline.start(self._timeouts.total)
         with self._client.stream(
             request.method,
             self._base + request.path,
@@ -133,16 +137,16 @@ class HttpTransport:
             headers = {name.lower(): value for name, value in response.headers.items()}
             if headers.get("content-encoding", "identity") != "identity":
                 raise BadMessage("", "content-encoding", "reply")
-            body = self._read(response, deadline)
+            body = self._read(response)
         return Reply(response.status_code, body, headers)
 
-    def _read(self, response: httpx2.Response, deadline: float) -> bytes:
+    def _read(self, response: httpx2.Response) -> bytes:
         body = bytearray()
         for piece in response.iter_raw():
             body += piece
             if len(body) > self._max_body:
                 raise BadMessage("", "size", "reply")
-            if self._monotonic() > deadline:
+            if self._deadline.left() <= 0:
                 raise NoReply("the reply did not end in time")
         return bytes(body)
 

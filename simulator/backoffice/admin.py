@@ -1,4 +1,4 @@
-"""The staff's routes, /admin/v1: losses, releases, replacements, freezes, terminals, the clock.
+"""The staff's routes, /admin/v1: activations, losses, stops, freezes, terminals, the clock.
 
 `admin.schema.json` defines every request and every answer; both are checked.
 """
@@ -26,7 +26,7 @@ from simulator.backoffice.listings import NumberRange
 from simulator.backoffice.problems import json_reply, reply_with
 from simulator.backoffice.refusals import Refusal
 from simulator.backoffice.register import By
-from simulator.backoffice.staff import BANK, COMMUNITY_POINT, PHONE, CardKey
+from simulator.backoffice.staff import BANK, CENTRE, COMMUNITY_POINT, PHONE, CardKey
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator  # type: ignore[import-untyped]  # has no types
@@ -49,8 +49,10 @@ class Admin:
     def routes(self) -> Mapping[str, Callable[[Incoming], Reply]]:
         """Path -> what answers a POST to it."""
         table: Mapping[str, tuple[str, Callable[[Fields], Reply]]] = {
+            "/activations": ("activation", self._activation),
             "/losses": ("loss", self._loss),
             "/losses/release": ("release", self._release),
+            "/stops": ("stop", self._stop),
             "/replacements": ("replacement", self._replacement),
             "/bank-functions": ("bank-function", self._bank_function),
             "/freezes": ("freeze", self._freeze),
@@ -63,6 +65,12 @@ class Admin:
             "/clock": ("clock", self._clock),
         }
         return {PREFIX + path: _checked(name, answer) for path, (name, answer) in table.items()}
+
+    def _activation(self, fields: Fields) -> Reply:
+        return _status(self._staff.activate(_key(fields), _by(fields, COMMUNITY_POINT)))
+
+    def _stop(self, fields: Fields) -> Reply:
+        return _status(self._staff.stop(_key(fields), _by(fields, CENTRE)))
 
     def _loss(self, fields: Fields) -> Reply:
         if fields["kind"] == "temporary":

@@ -100,7 +100,7 @@ class BackOffice:
             register=self.register,
             publisher=self.publisher,
             terminals=terminals,
-            operations=Operations(self.database, vault),
+            operations=Operations(self.database, vault, self.now),
             bills=self.bills,
             ledger=Ledger(self.bills, self.figures, vault, rules.trial_lifetime),
             figures=self.figures,

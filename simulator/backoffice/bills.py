@@ -19,7 +19,7 @@ from simulator.backoffice.tariff import Charge, charge_of
 from simulator.backoffice.vault import Vault
 
 MAX_SHOWN = 50
-"""How many open bills are shown at once, oldest first."""
+"""How many open bills are shown at once: the newest, in the order of their dates."""
 
 
 class Bills:
@@ -60,8 +60,9 @@ class Bills:
         query = select(BillRow).where(BillRow.holder == holder, BillRow.settled_by.is_(None))
         if institution is not None:
             query = query.where(BillRow.institution == institution)
-        rows = session.scalars(query.order_by(BillRow.date, BillRow.id).limit(MAX_SHOWN))
-        return tuple(self._message(session, row) for row in rows)
+        newest = query.order_by(BillRow.date.desc(), BillRow.id.desc()).limit(MAX_SHOWN)
+        rows = session.scalars(newest).all()
+        return tuple(self._message(session, row) for row in reversed(rows))
 
     def open_one(
         self, session: Session, holder: int, bill_id: str, institution: str | None

@@ -3,7 +3,8 @@
 SQLite by default, any SQLAlchemy URL. On SQLite every transaction begins by taking the write lock,
 in WAL mode with full synchronisation, so what was answered is on disk; elsewhere the isolation
 level is SERIALIZABLE. A transaction that cannot be done now leaves nothing behind and is refused as
-BUSY, which promises the terminal that nothing happened.
+BUSY, which promises the terminal that nothing happened. Once COMMIT was sent only the database can
+promise that; when it fails without doing so the refusal is INTERNAL, which promises nothing.
 """
 
 from __future__ import annotations
@@ -27,6 +28,12 @@ log = logging.getLogger(__name__)
 
 _VERSION = "schema_version"
 _BUSY_MILLISECONDS = 5000
+
+_SERIALISATION_FAILURES = frozenset({"40001", "40P01"})
+"""SQLSTATEs with which a database says that it has undone a transaction (ISO 9075, class 40)."""
+
+_TAKEN = frozenset({"23505", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"})
+"""A unique value that somebody else was quicker to use."""
 
 
 def open_engine(url: str) -> Engine:
@@ -64,14 +71,21 @@ class Database:
     def transaction(self) -> Iterator[Session]:
         """A session whose work is committed at the end, or undone by an exception.
 
-        Raises `Refused` BUSY when the database cannot do it now.
+        It has begun on the database (on SQLite: alone) when the body starts, so an instant taken
+        in the body is not before that of a transaction that was committed earlier. Raises `Refused`
+        BUSY when the database cannot do it now and INTERNAL when it may or may not have done it.
         """
-        try:
-            with self._turn, Session(self._engine) as session, session.begin():
+        with self._turn, Session(self._engine) as session:
+            try:
+                session.connection()
                 yield session
-        except (OperationalError, IntegrityError) as error:
-            log.warning("a transaction was given up: %s", type(error.orig).__name__)
-            raise Refused(Refusal.BUSY) from None
+                session.flush()
+            except DBAPIError as error:  # nothing was committed
+                if not _may_pass(error):
+                    raise
+                log.warning("a transaction was given up: %s", type(error.orig).__name__)
+                raise Refused(Refusal.BUSY) from None
+            _commit(session)
 
     def close(self) -> None:
         """Close all connections."""
@@ -87,6 +101,38 @@ class Database:
             elif version.value != str(SCHEMA_VERSION).encode():
                 found = version.value.decode("ascii", "replace")
                 raise SchemaMismatch(f"schema version {found}, expected {SCHEMA_VERSION}")
+
+
+def _commit(session: Session) -> None:
+    """Commit what has been flushed. Raises `Refused` BUSY or INTERNAL."""
+    try:
+        session.commit()
+    except DBAPIError as error:
+        name = type(error.orig).__name__
+        if _state(error) in _SERIALISATION_FAILURES:
+            log.warning("a commit was given up: %s", name)
+            raise Refused(Refusal.BUSY) from None
+        log.error("it is not known whether a commit was done: %s", name)  # noqa: TRY400
+        raise Refused(Refusal.INTERNAL) from None
+
+
+def _may_pass(error: DBAPIError) -> bool:
+    """Whether what failed before COMMIT may go well at another time: locks, races, full disks.
+
+    Two that race for one key are among them; any other broken constraint is a fault of ours.
+    """
+    if isinstance(error, IntegrityError):
+        return _state(error) in _TAKEN
+    return isinstance(error, OperationalError) or _state(error) in _SERIALISATION_FAILURES
+
+
+def _state(error: DBAPIError) -> str | None:
+    """The driver's own code of an error: an SQLSTATE, or SQLite's name for it."""
+    for name in ("sqlstate", "pgcode", "sqlite_errorname"):
+        state = getattr(error.orig, name, None)
+        if isinstance(state, str):
+            return state
+    return None
 
 
 def _sqlite(url: str) -> Engine:

@@ -43,7 +43,7 @@ from simulator.backoffice.operations import Operations, Stage
 from simulator.backoffice.publisher import Publisher
 from simulator.backoffice.refusals import Refusal
 from simulator.backoffice.register import By, Register, usable
-from simulator.backoffice.schema import Access, Card, TrialRow
+from simulator.backoffice.schema import Access, Card, Operation, TrialRow
 from simulator.backoffice.terminals import Caller, Task, Terminals
 
 
@@ -78,7 +78,7 @@ class TerminalDesk:
         return ServerTime(self._now())
 
     def enrol(self, request: EnrolmentRequest) -> Enrolment:
-        """Turn a code into an identity. Raises `Refused` ENROLMENT_CODE_INVALID."""
+        """Turn a code into an identity. Raises `Refused` as `Terminals.enrol` does."""
         with self._database.transaction() as session:
             return self._terminals.enrol(session, request, self._now())
 
@@ -96,8 +96,8 @@ class TerminalDesk:
     def account(self, caller: Caller, ref: CardRef) -> AccountOverview:
         """Insurances, balances and contributions of the card's holder."""
         caller.may(Task.ACCOUNT)
-        now = self._now()
         with self._database.transaction() as session:
+            now = self._now()
             card = self._usable(session, ref, now)
             _note_access(session, caller, card, "account", now)
             year = self._figures.medical_year(local(now).date())
@@ -106,8 +106,8 @@ class TerminalDesk:
     def bills(self, caller: Caller, ref: CardRef) -> BillList:
         """The holder's open bills, as far as this terminal may see them."""
         caller.may(Task.BILLS)
-        now = self._now()
         with self._database.transaction() as session:
+            now = self._now()
             card = self._usable(session, ref, now)
             _note_access(session, caller, card, "bills", now)
             found = self._bills.open_of(session, card.holder, _bills_of(caller))
@@ -116,9 +116,8 @@ class TerminalDesk:
     def activate(self, caller: Caller, request: ActivationRequest) -> ActivationResult:
         """开通 (Article 12), accepted once by its number."""
         caller.may(Task.ACTIVATION)
-        now = self._now()
 
-        def work(session: Session) -> ActivationResult:
+        def work(session: Session, _operation: Operation, now: datetime) -> ActivationResult:
             if not request.pin_changed:
                 raise Refused(Refusal.PIN_NOT_CHANGED)
             card = self._register.find(session, request.card)
@@ -127,40 +126,37 @@ class TerminalDesk:
             self._register.happen(session, card, Event.ACTIVATE, by, now)
             return ActivationResult(request.number, self._register.status(card, now))
 
-        return self._operations.once(caller, request.number, request, ActivationResult, now, work)
+        return self._operations.once(caller, request.number, request, ActivationResult, work)
 
     def trial(self, caller: Caller, request: TrialRequest) -> Trial:
         """预结算: books nothing, and remembers the split for the confirm."""
         caller.may(Task.SETTLEMENT)
-        now = self._now()
         with self._database.transaction() as session:
+            now = self._now()
             row = self._operations.opened(session, caller, request.number, Settlement, now)
-            if row.state != Stage.OPEN and session.get(TrialRow, request.number) is None:
+            if row.state != Stage.OPEN and session.get(TrialRow, row.id) is None:
                 raise Refused(Refusal.NUMBER_REUSED)
             card = self._usable(session, request.card, now)
-            return self._ledger.trial(session, card, request, _bills_of(caller), now)
+            return self._ledger.trial(session, row, card, request, _bills_of(caller), now)
 
     def confirm(self, caller: Caller, request: ConfirmRequest) -> Settlement:
         """结算, accepted once by its number."""
         caller.may(Task.SETTLEMENT)
-        now = self._now()
+        institution = _bills_of(caller)
 
-        def work(session: Session) -> Settlement:
+        def work(session: Session, operation: Operation, now: datetime) -> Settlement:
             card = self._usable(session, request.card, now)
-            return self._ledger.confirm(session, card, request, _bills_of(caller), now)
+            return self._ledger.confirm(session, operation, card, request, institution, now)
 
-        return self._operations.once(caller, request.number, request, Settlement, now, work)
+        return self._operations.once(caller, request.number, request, Settlement, work)
 
     def query(self, caller: Caller, number: str) -> OperationState:
-        """What became of a number. A terminal may always ask about its institution's own."""
+        """What became of one of the terminal's own numbers. It may always ask."""
         return self._operations.query(caller, number)
 
     def reverse(self, caller: Caller, number: str) -> Reversal:
         """冲正: undo what was booked under a number, and let nothing be booked under it again."""
-        now = self._now()
-        return self._operations.reverse(
-            caller, number, now, lambda session, number: self._ledger.undo(session, number, now)
-        )
+        return self._operations.reverse(caller, number, self._ledger.undo)
 
     def blacklist_update(self, caller: Caller, since: int) -> BlacklistUpdate:
         """What is new since a version of the blacklist; notes which version the terminal has."""

@@ -22,7 +22,7 @@ from simulator.backoffice.errors import Refused
 from simulator.backoffice.figures import Figures
 from simulator.backoffice.operations import request_hash
 from simulator.backoffice.refusals import Refusal
-from simulator.backoffice.schema import BillRow, Card, SettlementRow, TrialRow
+from simulator.backoffice.schema import BillRow, Card, Operation, SettlementRow, TrialRow
 from simulator.backoffice.tariff import Standing, work_out
 from simulator.backoffice.vault import Vault
 
@@ -51,13 +51,14 @@ class Ledger:
     def trial(
         self,
         session: Session,
+        operation: Operation,
         card: Card,
         request: TrialRequest,
         institution: str | None,
         now: datetime,
     ) -> Trial:
         """预结算. The same request again gets the same answer. Raises `Refused`."""
-        known = session.get(TrialRow, request.number)
+        known = session.get(TrialRow, operation.id)
         if known is not None:
             if known.request_hash != request_hash(request):
                 raise Refused(Refusal.NUMBER_REUSED)
@@ -69,12 +70,12 @@ class Ledger:
         trial = Trial(request.number, bill.bill_id, split, now + self._trial_lifetime)
         session.add(
             TrialRow(
-                number=request.number,
+                operation=operation.id,
                 request_hash=request_hash(request),
                 card=card.id,
                 bill=bill.id,
                 valid_until=trial.valid_until,
-                sealed=self._vault.seal(encode(trial), "trials", request.number),
+                sealed=self._vault.seal(encode(trial), "trials", str(operation.id)),
             )
         )
         return trial
@@ -82,13 +83,14 @@ class Ledger:
     def confirm(
         self,
         session: Session,
+        operation: Operation,
         card: Card,
         request: ConfirmRequest,
         institution: str | None,
         now: datetime,
     ) -> Settlement:
         """结算: book exactly what the trial under this number said. Raises `Refused`."""
-        bill = self._tried_bill(session, card, request, institution, now)
+        bill = self._tried_bill(session, operation, card, request, institution, now)
         due = self._due(session, bill, now)
         if due.split != request.split:
             raise Refused(Refusal.ACCOUNT_CHANGED)
@@ -98,10 +100,10 @@ class Ledger:
         used = accumulator_of(session, card.holder, due.medical_year)
         used.deductible_fen += due.deductible_fen
         used.shared_fen += due.shared_fen
-        bill.settled_by = request.number
-        row = _settlement_row(request.number, card, bill, due, now)
+        row = _settlement_row(operation, card, bill, due, now)
         session.add(row)
         session.flush()
+        bill.settled_by = row.id
         return Settlement(
             number=request.number,
             settlement_id=f"S{local(now):%Y%m%d}{row.id:08d}",
@@ -112,12 +114,13 @@ class Ledger:
             past_accounts_after_fen=account.past_fen,
         )
 
-    def undo(self, session: Session, number: str, now: datetime) -> None:
+    def undo(self, session: Session, operation: Operation, now: datetime) -> None:
         """冲正: give back what a settlement took, and open its bill again.
 
         Money of a current-year account whose year is over goes to the past-years account.
         """
-        row = session.scalars(select(SettlementRow).where(SettlementRow.number == number)).one()
+        booked = select(SettlementRow).where(SettlementRow.operation == operation.id)
+        row = session.scalars(booked).one()
         account = account_of(session, row.holder, self._figures.medical_year(local(now).date()))
         if account.medical_year == row.medical_year:
             account.current_fen += row.current_account_fen
@@ -133,13 +136,14 @@ class Ledger:
     def _tried_bill(
         self,
         session: Session,
+        operation: Operation,
         card: Card,
         request: ConfirmRequest,
         institution: str | None,
         now: datetime,
     ) -> BillRow:
         """The bill of the trial that the confirm belongs to, still open."""
-        known = session.get(TrialRow, request.number)
+        known = session.get(TrialRow, operation.id)
         if known is None or known.card != card.id:
             raise Refused(Refusal.TRIAL_UNKNOWN)
         trial = self._remembered(known)
@@ -166,14 +170,14 @@ class Ledger:
         return _Due(medical_year, result.split, result.deductible_fen, result.shared_fen)
 
     def _remembered(self, row: TrialRow) -> Trial:
-        return decode(Trial, self._vault.open(row.sealed, "trials", row.number))
+        return decode(Trial, self._vault.open(row.sealed, "trials", str(row.operation)))
 
 
 def _settlement_row(
-    number: str, card: Card, bill: BillRow, due: _Due, now: datetime
+    operation: Operation, card: Card, bill: BillRow, due: _Due, now: datetime
 ) -> SettlementRow:
     return SettlementRow(
-        number=number,
+        operation=operation.id,
         card=card.id,
         holder=bill.holder,
         bill=bill.id,

@@ -106,13 +106,12 @@ _ANY_WAY = frozenset(
         Channel.TERMINAL,
     }
 )
-_BY_PHONE = frozenset({Channel.PHONE, Channel.TERMINAL})
 _IDENTIFIED = frozenset({Channel.ONLINE, Channel.COMMUNITY_POINT})
 _NEW_CARD = _IDENTIFIED | {Channel.BANK_POINT}
 _CENTRE = frozenset({Channel.CENTRE})
 _TIME = frozenset({Channel.TIME})
 
-_TEMPORARY = Rule(State.TEMPORARILY_LOST, 18, _BY_PHONE)
+_TEMPORARY = Rule(State.TEMPORARILY_LOST, 18, _ANY_WAY)
 _FORMAL = Rule(State.FORMALLY_LOST, 18, _IDENTIFIED)
 _RELEASE = Rule(None, 19, _IDENTIFIED)
 _EXCHANGE = Rule(State.VOID, 21, _NEW_CARD)

@@ -37,10 +37,18 @@ _FOLLOWS: Mapping[State, tuple[ListingReason, tuple[Scope, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class NumberRange:
-    """Card numbers from the first to the last, both included."""
+    """Card numbers from the first to the last, both included.
+
+    Raises `Refused` BAD_REQUEST for one that is the wrong way round.
+    """
 
     first: str
     last: str
+
+    def __post_init__(self) -> None:
+        if self.first > self.last:
+            detail = "/number_to breaks the rule 'not below number_from'"
+            raise Refused(Refusal.BAD_REQUEST, detail=detail)
 
 
 def follow(session: Session, card: Card, at: datetime) -> None:

@@ -1,8 +1,9 @@
-"""Accepting each operation once, by its number.
+"""Accepting each operation once, by its terminal and its number.
 
-A number stands for one request. The same request again gets the same answer, byte for byte, also
-when the answer was a refusal. Another request under a number that has ended is refused. A reversal
-kills a number for good, also one that has not arrived yet.
+A terminal's number stands for one request of that terminal. What another terminal did under the
+same number is nothing to it: it can neither see nor undo that. The same request again gets the
+same answer, byte for byte, also when the answer was a refusal. Another request under a number that
+has ended is refused. A reversal kills a number for good, also one that has not arrived yet.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from backend_client.codec import Message, decode, dump, encode, load
@@ -44,9 +46,10 @@ def request_hash(request: Message) -> bytes:
 class Operations:
     """The numbers that were seen, and what became of them."""
 
-    def __init__(self, database: Database, vault: Vault) -> None:
+    def __init__(self, database: Database, vault: Vault, now: Callable[[], datetime]) -> None:
         self._database = database
         self._vault = vault
+        self._now = now
 
     def once(
         self,
@@ -54,29 +57,30 @@ class Operations:
         number: str,
         request: Message,
         answer: type[R],
-        now: datetime,
-        work: Callable[[Session], R],
+        work: Callable[[Session, Operation, datetime], R],
     ) -> R:
         """Do `work` under `number`, or give the answer that this request got before.
 
-        What `work` changes and its answer are one transaction. Raises `Refused`: what `work` raises
-        now or raised then, NUMBER_REUSED, NUMBER_REVERSED or NUMBER_FOREIGN.
+        What `work` changes and its answer are one transaction, at one instant. Raises `Refused`:
+        what `work` raises now or raised then, NUMBER_REUSED, NUMBER_REVERSED or NUMBER_FOREIGN.
         """
         wanted = request_hash(request)
         with self._database.transaction() as session:
+            now = self._now()
             row = self.opened(session, caller, number, answer, now)
             if row.state != Stage.OPEN:
                 return self._again(row, wanted, answer)
             row.request_hash, row.at = wanted, now
             try:
                 with session.begin_nested():
-                    result = work(session)
+                    result = work(session, row, now)
             except Refused as refused:
-                row.state, row.reason, row.detail = Stage.REFUSED, refused.code, refused.detail
+                row.state, row.reason = Stage.REFUSED, refused.code
+                row.article, row.detail = refused.article, refused.detail
                 refusal = refused
             else:
                 row.state = Stage.CONFIRMED
-                row.sealed = self._vault.seal(encode(result), "operations", number)
+                row.sealed = self._vault.seal(encode(result), "operations", _place(row))
                 return result
         raise refusal
 
@@ -113,13 +117,17 @@ class Operations:
             return OperationState(number, "confirmed", settlement=settlement)
 
     def reverse(
-        self, caller: Caller, number: str, now: datetime, undo: Callable[[Session, str], None]
+        self,
+        caller: Caller,
+        number: str,
+        undo: Callable[[Session, Operation, datetime], None],
     ) -> Reversal:
         """Undo what was booked under a number, and let nothing be booked under it any more.
 
         `undo` undoes a settlement. Raises `Refused` ACTIVATION_STANDS or NUMBER_FOREIGN.
         """
         with self._database.transaction() as session:
+            now = self._now()
             row = self._find(session, caller, number)
             if row is None:
                 row = _add(session, caller, number, None, now)
@@ -129,7 +137,7 @@ class Operations:
             if found:
                 if row.kind == ActivationResult.schema:
                     raise Refused(Refusal.ACTIVATION_STANDS)
-                undo(session, number)
+                undo(session, row, now)
             reversal = Reversal(number, found, now)
             row.state, row.reversal = Stage.REVERSED, dump(reversal)
             return reversal
@@ -137,25 +145,40 @@ class Operations:
     def _find(self, session: Session, caller: Caller, number: str) -> Operation | None:
         if not number.startswith(caller.institution):
             raise Refused(Refusal.NUMBER_FOREIGN)
-        return session.get(Operation, number, with_for_update=True)
+        mine = (Operation.owner == caller.owner) & (Operation.number == number)
+        return session.scalar(select(Operation).where(mine).with_for_update())
 
     def _again(self, row: Operation, wanted: bytes, answer: type[R]) -> R:
         """What the same request got before."""
         if row.request_hash != wanted:
             raise Refused(Refusal.NUMBER_REUSED)
         if row.state == Stage.REFUSED:
-            raise Refused(Refusal(row.reason or ""), detail=row.detail)
+            raise _refused_before(row)
         return self._result(row, answer)
 
     def _result(self, row: Operation, answer: type[R]) -> R:
-        opened = self._vault.open(row.sealed or b"", "operations", row.number)
+        opened = self._vault.open(row.sealed or b"", "operations", _place(row))
         return decode(answer, opened)
+
+
+def _refused_before(row: Operation) -> Refused:
+    """The refusal that a row keeps; another version may have had a reason unknown to this one."""
+    reason = row.reason or ""
+    if reason not in set(Refusal):
+        return Refused(Refusal.REFUSED_BEFORE, detail=reason)
+    return Refused(Refusal(reason), article=row.article, detail=row.detail)
+
+
+def _place(row: Operation) -> str:
+    """What a row's sealed answer is bound to."""
+    return f"{row.owner}/{row.number}"
 
 
 def _add(
     session: Session, caller: Caller, number: str, kind: str | None, now: datetime
 ) -> Operation:
     row = Operation(
+        owner=caller.owner,
         number=number,
         kind=kind,
         state=Stage.OPEN,

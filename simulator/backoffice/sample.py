@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from sqlalchemy import Engine
 
 from backend_client.client import BackendClient
-from backend_client.messages import CardRef, EnrolmentRequest, Profile
+from backend_client.messages import CardRef, Enrolment, EnrolmentRequest, Profile
 from simulator.backoffice import seed
 from simulator.backoffice.api import Api
 from simulator.backoffice.backoffice import BackOffice, Rules
@@ -80,15 +80,29 @@ class SampleCity:
 
     def terminal(self, profile: Profile = "kiosk", institution: str = HOSPITAL) -> BackendClient:
         """The client of a newly enrolled terminal."""
-        client = BackendClient(
+        return self.client(self.enrolled(profile, institution).token)
+
+    def enrolled(
+        self,
+        profile: Profile,
+        institution: str = HOSPITAL,
+        *,
+        previous_token: str | None = None,
+    ) -> Enrolment:
+        """Enrol a terminal, or one that has `previous_token` once more."""
+        code, _ = self.backoffice.staff.create_enrolment_code(institution, profile)
+        request = EnrolmentRequest(code, profile, previous_token=previous_token)
+        return self.client(None).enrol(request)
+
+    def client(self, token: str | None) -> BackendClient:
+        """A client that shows this token."""
+        return BackendClient(
             InProcessTransport(self.api),
-            token=None,
+            token=token,
             now=self.clock.now,
             sleep=lambda seconds: self.clock.advance(timedelta(seconds=seconds)),
             random=self._random,
         )
-        code, _ = self.backoffice.staff.create_enrolment_code(institution, profile)
-        return client.with_token(client.enrol(EnrolmentRequest(code, profile)).token)
 
     def number(self, institution: str = HOSPITAL) -> str:
         """A new operation number."""

@@ -8,11 +8,19 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 
-from sqlalchemy import BigInteger, Dialect, ForeignKey, Integer, LargeBinary, String
+from sqlalchemy import (
+    BigInteger,
+    Dialect,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    String,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Counts up with every change of a table; a database of another version is refused."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -164,7 +172,7 @@ class Institution(Base):
 
 
 class BillRow(Base):
-    """A bill; `sealed` is department and visit. `settled_by` is a settlement in force, or None."""
+    """A bill; `sealed` is department and visit. `settled_by` is the settlement in force, if any."""
 
     __tablename__ = "bills"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -174,7 +182,7 @@ class BillRow(Base):
     date: Mapped[date]
     total_fen: Mapped[int]
     sealed: Mapped[bytes]
-    settled_by: Mapped[str | None]
+    settled_by: Mapped[int | None]
 
 
 class BillLineRow(Base):
@@ -191,21 +199,27 @@ class BillLineRow(Base):
 
 
 class Operation(Base):
-    """One operation number: what was asked under it and what became of it, once and for all.
+    """One terminal's operation number: what was asked under it and what became of it, for good.
 
-    `kind` is the schema of the answer, None for a number that was reversed before it was used.
-    `request_hash` is of the request that ended it, `sealed` the answer to it; `reason` and `detail`
-    are of a refusal, `reversal` is the answer to a reversal.
+    `owner` is a `Terminal.owner`: two terminals may use the same number and do not meet.
+    `terminal` is the one that used it first. `kind` is the schema of the answer, None for a number
+    that was reversed before it was used.
+    `request_hash` is of the request that ended it, `sealed` the answer to it; `reason`, `article`
+    and `detail` are of a refusal, `reversal` is the answer to a reversal.
     """
 
     __tablename__ = "operations"
-    number: Mapped[str] = mapped_column(primary_key=True)
+    __table_args__ = (UniqueConstraint("owner", "number"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    owner: Mapped[int] = mapped_column(ForeignKey("terminals.id"))
+    number: Mapped[str]
     kind: Mapped[str | None]
     state: Mapped[str]
     terminal: Mapped[str]
     request_hash: Mapped[bytes | None]
     sealed: Mapped[bytes | None]
     reason: Mapped[str | None]
+    article: Mapped[int | None]
     detail: Mapped[str]
     at: Mapped[datetime]
     reversal: Mapped[bytes | None]
@@ -215,7 +229,7 @@ class TrialRow(Base):
     """A trial that was answered; `sealed` is the answer."""
 
     __tablename__ = "trials"
-    number: Mapped[str] = mapped_column(ForeignKey("operations.number"), primary_key=True)
+    operation: Mapped[int] = mapped_column(ForeignKey("operations.id"), primary_key=True)
     request_hash: Mapped[bytes]
     card: Mapped[int] = mapped_column(ForeignKey("cards.id"))
     bill: Mapped[int] = mapped_column(ForeignKey("bills.id"))
@@ -228,7 +242,7 @@ class SettlementRow(Base):
 
     __tablename__ = "settlements"
     id: Mapped[int] = mapped_column(primary_key=True)
-    number: Mapped[str] = mapped_column(ForeignKey("operations.number"), unique=True)
+    operation: Mapped[int] = mapped_column(ForeignKey("operations.id"), unique=True)
     card: Mapped[int] = mapped_column(ForeignKey("cards.id"))
     holder: Mapped[int] = mapped_column(ForeignKey("holders.id"))
     bill: Mapped[int] = mapped_column(ForeignKey("bills.id"))
@@ -248,11 +262,17 @@ class SettlementRow(Base):
 
 
 class Terminal(Base):
-    """An enrolled terminal. Its token is kept as a blind index only."""
+    """An enrolled terminal. Its token is kept as a blind index only.
+
+    `succeeds` is what the same device was enrolled as before. `owner` is the first of that line:
+    all of a line share their operation numbers.
+    """
 
     __tablename__ = "terminals"
     id: Mapped[int] = mapped_column(primary_key=True)
     terminal_id: Mapped[str | None] = mapped_column(unique=True)
+    succeeds: Mapped[int | None] = mapped_column(ForeignKey("terminals.id"))
+    owner: Mapped[int | None] = mapped_column(ForeignKey("terminals.id"))
     token_index: Mapped[bytes] = mapped_column(unique=True)
     institution: Mapped[str] = mapped_column(ForeignKey("institutions.code"))
     profile: Mapped[str]

@@ -76,7 +76,6 @@ def register(
     Account and insurances of a holder who is known already are left as they are. Raises `BadRecord`
     for what breaks the contract's bounds or names an unknown institution.
     """
-    now = backoffice.now()
     try:
         encode(
             BillList(
@@ -84,6 +83,7 @@ def register(
             )
         )
         with backoffice.database.transaction() as session:
+            now = backoffice.now()
             row = _add_holder(backoffice, session, holder, accounts or AccountRecord(), now)
             _add_card(backoffice, session, row, card, now)
             _add_bills(backoffice, session, row, bills)

@@ -17,15 +17,19 @@ from backend_client.messages import Action, CardRef, CardStatus, ListingReason, 
 from simulator.backoffice.bank_function import BankEvent
 from simulator.backoffice.database import Database
 from simulator.backoffice.days import WorkingCalendar, deadline
+from simulator.backoffice.errors import Refused
 from simulator.backoffice.lifecycle import Channel, Event, State
-from simulator.backoffice.listings import NumberRange, follow, freeze, unfreeze
+from simulator.backoffice.listings import NumberRange, follow, freeze, not_frozen, unfreeze
 from simulator.backoffice.publisher import Publisher
+from simulator.backoffice.refusals import Refusal
 from simulator.backoffice.register import By, Register
 from simulator.backoffice.schema import Access, Card, Institution, LifeEvent
 from simulator.backoffice.terminals import Terminals
 
 REPLACEMENT_DAYS = 15
 """Within how many days of the application a new card has to be there (Article 23)."""
+
+_NEW_CARD = frozenset({Event.REPLACE, Event.EXCHANGE, Event.REAPPLY})
 
 PHONE = By(Channel.PHONE, "service telephone")
 COMMUNITY_POINT = By(Channel.COMMUNITY_POINT, "community service point")
@@ -123,7 +127,19 @@ class StaffDesk:
         """解除挂失: usable again at once (Article 19)."""
         return self._happen(key, Event.RELEASE, by)
 
-    def stop(self, key: CardKey, by: By) -> CardStatus:
+    def activate(self, key: CardKey, by: By = COMMUNITY_POINT) -> CardStatus:
+        """开通 for the holder at a service point, online or by phone (Article 12).
+
+        Raises `Refused` CARD_FROZEN too, as at a terminal.
+        """
+        with self._database.transaction() as session:
+            now = self._now()
+            card = self._found(session, key)
+            not_frozen(session, card, self._register.ref(card).card_number)
+            self._register.happen(session, card, Event.ACTIVATE, by, now)
+            return self._register.status(card, now)
+
+    def stop(self, key: CardKey, by: By = CENTRE) -> CardStatus:
         """Stop a card of before 2019 without the functions of Article 5 (Article 30)."""
         return self._happen(key, Event.STOP, by)
 
@@ -139,11 +155,14 @@ class StaffDesk:
     ) -> NewCard:
         """Hand out a new card; the old one is void for ever (Articles 19, 21, 22, 23).
 
-        `event` is REPLACE, EXCHANGE or REAPPLY. `activated`: the service point activates the new
-        card with it (Article 12). `applied_at` None: on the spot.
+        `event` is REPLACE, EXCHANGE or REAPPLY; others raise `Refused` BAD_REQUEST. `activated`:
+        the service point activates the new card with it (Article 12). `applied_at` None: on the
+        spot.
         """
-        now = self._now()
+        if event not in _NEW_CARD:
+            raise Refused(Refusal.BAD_REQUEST, detail="this event brings no new card")
         with self._database.transaction() as session:
+            now = self._now()
             old = self._found(session, key)
             self._register.happen(session, old, event, by, now)
             card = self._register.add_card(session, old.holder, new, State.NOT_ACTIVATED, by, now)
@@ -157,8 +176,8 @@ class StaffDesk:
 
     def bank_event(self, key: CardKey, event: BankEvent, by: By = BANK) -> CardStatus:
         """Note what a service bank reports of the financial function (Articles 14, 20)."""
-        now = self._now()
         with self._database.transaction() as session:
+            now = self._now()
             card = self._found(session, key)
             self._register.happen_to_bank_function(session, card, event, by, now)
             return self._register.status(card, now)
@@ -172,8 +191,8 @@ class StaffDesk:
         action: Action = "refuse",
     ) -> None:
         """Freeze a card or a range of card numbers until it is lifted."""
-        now = self._now()
         with self._database.transaction() as session:
+            now = self._now()
             freeze(session, self._frozen(session, what), reason, scope, action, now)
             self._publisher.publish(session, now)
 
@@ -198,8 +217,8 @@ class StaffDesk:
             return tuple(AccessLine(r.at, r.terminal, r.what) for r in session.scalars(rows))
 
     def _happen(self, key: CardKey, event: Event, by: By) -> CardStatus:
-        now = self._now()
         with self._database.transaction() as session:
+            now = self._now()
             card = self._found(session, key)
             self._register.happen(session, card, event, by, now)
             follow(session, card, now)

@@ -57,9 +57,13 @@ ROLES: Mapping[Profile, Role] = {
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """An enrolled terminal that has shown its token."""
+    """An enrolled terminal that has shown its token.
+
+    `owner` stands for the device, however often it was enrolled: its numbers are its own.
+    """
 
     terminal_id: str
+    owner: int
     institution: str
     role: Role
 
@@ -119,8 +123,16 @@ class Terminals:
         return code, valid_until
 
     def enrol(self, session: Session, request: EnrolmentRequest, now: datetime) -> Enrolment:
-        """Use up a code. Raises `Refused` ENROLMENT_CODE_INVALID."""
+        """Use up a code; the operation numbers of a predecessor are the new terminal's too.
+
+        The predecessor is the terminal that `previous_token` belongs to, if it is of the same
+        institution; numbers name their institution, so those of another could not be used anyway.
+        Its token stays good, as the answer to this may be lost. A token nobody has is refused and
+        the code stays good: a terminal that lost its numbers unawares would take what it booked
+        for not booked. Raises `Refused` ENROLMENT_CODE_INVALID or PREVIOUS_TOKEN_UNKNOWN.
+        """
         institution = session.get_one(Institution, self._institution(session, request, now))
+        previous = self._predecessor(session, request, institution.code)
         token = base64.urlsafe_b64encode(self._random(_TOKEN_BYTES)).decode().rstrip("=")
         terminal = Terminal(
             token_index=self._vault.index("token", token),
@@ -128,9 +140,11 @@ class Terminals:
             profile=request.profile,
             public_key=request.terminal_public_key,
             enrolled_at=now,
+            succeeds=previous.id if previous else None,
         )
         session.add(terminal)
         session.flush()
+        terminal.owner = previous.owner if previous else terminal.id
         terminal.terminal_id = f"T{terminal.id:06d}"
         return Enrolment(
             terminal_id=terminal.terminal_id,
@@ -144,18 +158,31 @@ class Terminals:
 
     def recognise(self, session: Session, token: str) -> Caller:
         """The terminal that this token belongs to. Raises `Refused` NOT_ENROLLED."""
-        index = self._vault.index("token", token)
-        terminal = session.scalar(select(Terminal).where(Terminal.token_index == index))
-        if terminal is None or terminal.terminal_id is None:
+        terminal = self._with_token(session, token)
+        if terminal is None or terminal.terminal_id is None or terminal.owner is None:
             raise Refused(Refusal.NOT_ENROLLED)
         role = ROLES[cast(Profile, terminal.profile)]
-        return Caller(terminal.terminal_id, terminal.institution, role)
+        return Caller(terminal.terminal_id, terminal.owner, terminal.institution, role)
 
     def report_list(self, session: Session, caller: Caller, version: int) -> None:
         """Note which version of the blacklist a terminal says it has."""
         key = Terminal.terminal_id == caller.terminal_id
         terminal = session.scalars(select(Terminal).where(key)).one()
         terminal.list_version = version
+
+    def _with_token(self, session: Session, token: str) -> Terminal | None:
+        index = self._vault.index("token", token)
+        return session.scalar(select(Terminal).where(Terminal.token_index == index))
+
+    def _predecessor(
+        self, session: Session, request: EnrolmentRequest, institution: str
+    ) -> Terminal | None:
+        if request.previous_token is None:
+            return None
+        previous = self._with_token(session, request.previous_token)
+        if previous is None:
+            raise Refused(Refusal.PREVIOUS_TOKEN_UNKNOWN)
+        return previous if previous.institution == institution else None
 
     def _institution(self, session: Session, request: EnrolmentRequest, now: datetime) -> str:
         development = self._development_code

@@ -206,6 +206,12 @@ _SETTLEMENT = {
         f"This operation's number belongs to another institution. {_EN_STAFF}",
         remedy="Numbers begin with the code of the institution that the terminal is enrolled for.",
     ),
+    Refusal.REFUSED_BEFORE: Wording(
+        _CONFLICT,
+        "这笔业务此前已被拒绝，请重新办理。",
+        "This operation was refused before. Please start again.",
+        remedy="The detail names the reason, which this version does not know.",
+    ),
     Refusal.ACTIVATION_STANDS: Wording(
         _CONFLICT,
         "社会保障功能已经开通，不能撤销。",
@@ -221,6 +227,13 @@ _INTERFACE = {
         f"登记码无效。{_ZH_STAFF}",
         f"This enrolment code is not valid. {_EN_STAFF}",
         remedy="The code is unknown, used, too old, or for another profile: make a new one.",
+    ),
+    Refusal.PREVIOUS_TOKEN_UNKNOWN: Wording(
+        _FORBIDDEN,
+        f"本终端原有登记无法识别。{_ZH_STAFF}",
+        f"This terminal's earlier enrolment is not known. {_EN_STAFF}",
+        remedy="No terminal has that previous token. The code is still good: enrol without it, "
+        "once no operation of this terminal is open.",
     ),
     Refusal.NOT_ENROLLED: Wording(
         _UNAUTHORIZED,

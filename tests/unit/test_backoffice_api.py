@@ -269,6 +269,47 @@ def test_each_channel_does_what_the_regulation_lets_it_do(city: SampleCity) -> N
     assert status == 200
 
 
+@pytest.mark.article(18)
+@pytest.mark.parametrize("channel", ["phone", "online", "community_point", "bank_point"])
+def test_a_temporary_loss_may_come_in_any_way(channel: str, city: SampleCity) -> None:
+    ref = city.card(1)
+    fields = {"card_id": ref.card_id, "kind": "temporary", "channel": channel}
+    assert staff(city, "/losses", **fields)[1]["state"] == "temporarily_lost"
+
+
+@pytest.mark.article(12)
+@pytest.mark.parametrize("channel", ["community_point", "bank_point", "online", "phone"])
+def test_staff_activate_a_card_for_its_holder(channel: str, city: SampleCity) -> None:
+    ref = city.card(1, state="not_activated")
+    fields = {"card_id": ref.card_id, "channel": channel, "actor": "desk 3", "reason": "asked"}
+    status, answer = staff(city, "/activations", **fields)
+    assert (status, answer["state"], answer["social_active"]) == (200, "active", True)
+    line = staff(city, "/cards/history", card_id=ref.card_id)[1]["lines"][-1]
+    assert (line["event"], line["article"], line["channel"]) == ("activate", 12, channel)
+    assert (line["actor"], line["reason"]) == ("desk 3", "asked")
+    assert staff(city, "/activations", **fields)[1]["code"] == "ALREADY_ACTIVE"
+
+
+@pytest.mark.article(12)
+def test_a_frozen_card_is_not_activated_by_staff(city: SampleCity) -> None:
+    ref = city.card(1, state="not_activated")
+    assert staff(city, "/freezes", card_id=ref.card_id)[0] == 200
+    assert staff(city, "/activations", card_id=ref.card_id)[1]["code"] == "CARD_FROZEN"
+    assert staff(city, "/cards/status", card_id=ref.card_id)[1]["state"] == "not_activated"
+
+
+@pytest.mark.article(30)
+def test_staff_stop_an_old_card_and_it_is_listed_at_once(city: SampleCity) -> None:
+    ref, token = city.card(1), token_of(city)
+    status, answer = staff(city, "/stops", card_number=ref.card_number, reason="before 2019")
+    assert (status, answer["state"]) == (200, "stopped")
+    line = staff(city, "/cards/history", card_id=ref.card_id)[1]["lines"][-1]
+    assert (line["event"], line["article"], line["channel"]) == ("stop", 30, "centre")
+    assert line["reason"] == "before 2019"
+    assert problem(post(city, "/v1/cards/account", dump(ref), token)).code == "CARD_STOPPED"
+    assert staff(city, "/stops", card_id=ref.card_id)[1]["code"] == "CARD_STOPPED"
+
+
 @pytest.mark.article(23)
 def test_staff_replace_a_card_and_see_its_history(city: SampleCity) -> None:
     old, new = city.card(1, state="formally_lost"), sample_ref(2)
@@ -343,6 +384,13 @@ def test_what_staff_send_is_checked_too(body: bytes, city: SampleCity) -> None:
         ("/replacements", {"card_number": "S00000001", "new": {"card_id": "00"}}),
         ("/freezes", {}),
         ("/freezes", {"number_from": "S00000001"}),
+        ("/freezes", {"number_from": "S00000002", "number_to": "S00000001"}),
+        ("/freezes/release", {"number_from": "S00000002", "number_to": "S00000001"}),
+        ("/activations", {}),
+        ("/activations", {"card_number": "S00000001", "channel": "centre"}),
+        ("/activations", {"card_number": "S00000001", "channel": "terminal"}),
+        ("/stops", {}),
+        ("/stops", {"card_number": "S00000001", "channel": "phone"}),
         ("/freezes", {"card_number": "S00000001", "number_from": "A", "number_to": "B"}),
         ("/clock", {}),
         ("/clock", {"advance_seconds": -1}),

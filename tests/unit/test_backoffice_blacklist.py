@@ -11,6 +11,7 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select
 
 from backend_client.blacklist import Blacklist, apply_update
 from backend_client.client import BackendClient
@@ -21,10 +22,13 @@ from simulator.backoffice.bank_function import BankEvent
 from simulator.backoffice.database import open_engine
 from simulator.backoffice.days import Counting
 from simulator.backoffice.errors import LifecycleError
+from simulator.backoffice.errors import Refused as RefusedHere
 from simulator.backoffice.lifecycle import Event
-from simulator.backoffice.listings import NumberRange
+from simulator.backoffice.listings import NumberRange, freeze
 from simulator.backoffice.publisher import ListPolicy
+from simulator.backoffice.refusals import Refusal
 from simulator.backoffice.sample import SampleCity, sample_bill, sample_ref
+from simulator.backoffice.schema import Card, ListingRow
 from simulator.backoffice.staff import CardKey
 from simulator.clock import SHANGHAI, SimulatedClock
 
@@ -211,6 +215,108 @@ def test_a_range_of_card_numbers_is_frozen(city: SampleCity) -> None:
     city.backoffice.staff.unfreeze(span)
     terminal.sync()
     assert terminal.reasons(inside) == []
+
+
+def test_a_range_that_is_the_wrong_way_round_reaches_no_list(city: SampleCity) -> None:
+    terminal = Listener(city)
+    before = terminal.sync()
+    with pytest.raises(RefusedHere) as caught:
+        city.backoffice.staff.freeze(NumberRange("S00000002", "S00000001"))
+    assert caught.value.refusal is Refusal.BAD_REQUEST
+    assert terminal.sync() == before
+    city.backoffice.staff.freeze(NumberRange("S00000001", "S00000001"))
+    assert len(terminal.sync().entries) == 1
+
+
+def test_what_no_terminal_could_take_is_not_published(city: SampleCity) -> None:
+    ref, terminal = city.card(1), Listener(city)
+    before = terminal.sync()
+    bad = ListingRow(
+        number_from="S00000002",
+        number_to="S00000001",
+        origin="freeze",
+        reason="freeze",
+        scope="social_security",
+        action="refuse",
+        valid_from=BEGIN,
+        is_removed=False,
+    )
+
+    def publish() -> None:
+        with city.backoffice.database.transaction() as session:
+            session.add(bad)
+            city.backoffice.publisher.publish(session, BEGIN)
+
+    with pytest.raises(RefusedHere) as caught:
+        publish()
+    assert (caught.value.refusal, caught.value.status) == (Refusal.INTERNAL, 500)
+    assert terminal.sync() == before
+    city.backoffice.staff.report_formal_loss(key(ref))
+    terminal.sync()
+    assert terminal.reasons(ref) == ["formal_loss"]
+
+
+def test_a_version_that_would_not_be_believed_is_not_published() -> None:
+    city = new_city(Rules(blacklist=ListPolicy(lifetime=timedelta())))
+    terminal = city.terminal()
+    for ask in (lambda: city.card(1), lambda: terminal.blacklist_update(0)):
+        with pytest.raises((RefusedHere, Refused)) as caught:
+            ask()
+        assert "INTERNAL" in str(caught.value)
+    with pytest.raises(RefusedHere) as unknown:
+        city.backoffice.staff.status(CardKey(card_number="S00000001"))
+    assert unknown.value.refusal is Refusal.CARD_UNKNOWN
+    city.backoffice.close()
+
+
+def test_a_list_that_does_not_hash_to_what_was_published_is_not_continued(
+    city: SampleCity,
+) -> None:
+    ref = city.card(1)
+    city.backoffice.staff.report_formal_loss(key(ref))
+    with city.backoffice.database.transaction() as session:
+        session.scalars(select(ListingRow)).one().reason = "fraud"
+    city.backoffice.publisher._held = None  # as after a restart
+    with pytest.raises(RefusedHere) as caught:
+        city.backoffice.staff.release_loss(key(ref))
+    assert caught.value.refusal is Refusal.INTERNAL
+
+
+def test_a_version_that_was_undone_leaves_nothing_behind(city: SampleCity) -> None:
+    refs = [city.card(serial) for serial in (1, 2, 3)]
+    terminal = Listener(city)
+    city.backoffice.staff.report_formal_loss(key(refs[0]))
+    terminal.sync()
+    for undone, kept in ((refs[1], refs[2]), (refs[2], refs[1])):
+        with suppress(RuntimeError), city.backoffice.database.transaction() as session:
+            card = city.backoffice.register.find(session, undone)
+            freeze(session, card, "freeze", ("transport",), "refuse", BEGIN)
+            city.backoffice.publisher.publish(session, BEGIN)
+            raise RuntimeError
+        city.backoffice.staff.report_formal_loss(key(kept))
+        assert terminal.sync() == Listener(city).sync(afresh=True)
+        assert terminal.reasons(undone) == ["formal_loss"] * (undone is refs[2])
+
+
+def test_a_report_opens_no_more_cards_the_longer_the_list_is(
+    city: SampleCity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refs = [city.card(serial) for serial in range(1, 31)]
+    opened: list[int] = []
+    ref_of = city.backoffice.register.ref
+
+    def counted(card: Card) -> CardRef:
+        opened.append(card.id)
+        return ref_of(card)
+
+    monkeypatch.setattr(city.backoffice.register, "ref", counted)
+    costs = []
+    for ref in refs:
+        opened.clear()
+        city.backoffice.staff.report_formal_loss(key(ref))
+        costs.append(len(opened))
+    assert len(Listener(city).sync().entries) == 30
+    assert set(costs) == {2}  # the new entry and the answer
 
 
 def test_a_freeze_of_another_scope_leaves_the_social_security_function(city: SampleCity) -> None:

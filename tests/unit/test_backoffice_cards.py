@@ -168,6 +168,20 @@ def test_a_new_card_may_be_handed_out_activated(event: Event, city: SampleCity) 
 
 
 @pytest.mark.article(23)
+@pytest.mark.parametrize(
+    "event", sorted(set(Event) - {Event.REPLACE, Event.EXCHANGE, Event.REAPPLY})
+)
+def test_a_new_card_follows_from_certain_events_only(event: Event, city: SampleCity) -> None:
+    old = city.card(1, state="not_activated" if event is Event.ACTIVATE else "active")
+    before = city.backoffice.staff.history(key(old))
+    for channel in Channel:
+        with pytest.raises(Refused) as caught:
+            city.backoffice.staff.replace(key(old), sample_ref(2), event, By(channel, "desk 3"))
+        assert caught.value.refusal is Refusal.BAD_REQUEST
+    assert city.backoffice.staff.history(key(old)) == before
+
+
+@pytest.mark.article(23)
 def test_a_new_card_is_due_15_days_after_the_application(city: SampleCity) -> None:
     old = city.card(1, state="formally_lost")
     applied = datetime(2026, 3, 10, 15, 0, tzinfo=SHANGHAI)

@@ -12,6 +12,7 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from backend_client.client import BackendClient
@@ -26,13 +27,14 @@ from backend_client.messages import (
     Trial,
     TrialRequest,
 )
+from simulator.backoffice.bills import MAX_SHOWN
 from simulator.backoffice.database import Database, open_engine
 from simulator.backoffice.errors import Refused as RefusedHere
 from simulator.backoffice.operations import Operations
 from simulator.backoffice.records import InsuranceRecord
 from simulator.backoffice.refusals import Refusal
 from simulator.backoffice.sample import CHILDRENS_HOSPITAL, HOSPITAL, SampleCity, sample_bill
-from simulator.backoffice.schema import Institution
+from simulator.backoffice.schema import Institution, Operation, Terminal
 from simulator.backoffice.staff import CardKey
 from simulator.backoffice.terminals import ROLES, Caller
 from simulator.backoffice.vault import Vault
@@ -139,6 +141,19 @@ def test_open_bills_come_with_all_their_lines(city: SampleCity) -> None:
         ("样本项目2", 300),
     ]
     assert (found[0].department, found[0].date) == ("内科", date(2026, 3, 10))
+
+
+def test_of_too_many_open_bills_the_newest_are_shown(city: SampleCity) -> None:
+    days = [date(2026, 1, 1) + timedelta(days=day) for day in range(MAX_SHOWN + 3)]
+    bills = [replace(sample_bill(f"B{day:%j}", 100), date=day) for day in reversed(days)]
+    ref, client = city.card(1), city.terminal()
+    with city.backoffice.database.transaction() as session:
+        holder = city.backoffice.register.find(session, ref).holder
+        for bill in bills:
+            city.backoffice.bills.add(session, holder, bill.message(), [True])
+    assert [bill.date for bill in client.bills(ref).bills] == days[3:]
+    settle(client, ref, city.number(), f"B{days[-1]:%j}", 100)
+    assert [bill.date for bill in client.bills(ref).bills] == days[2:-1]
 
 
 def test_what_a_trial_is_refused_for(city: SampleCity) -> None:
@@ -270,20 +285,39 @@ def test_a_number_is_not_used_for_something_else(city: SampleCity) -> None:
     assert refusal(trial, client, ref, refused.number, "B2", 100) == "NUMBER_REUSED"
 
 
+def known_terminal(database: Database) -> Caller:
+    """A terminal in the register, without the ceremony of enrolling it."""
+    with database.transaction() as session:
+        session.add(Institution(code=HOSPITAL, name="", tier=1))
+        session.flush()
+        session.add(
+            Terminal(
+                id=1,
+                terminal_id="T1",
+                owner=1,
+                token_index=b"",
+                institution=HOSPITAL,
+                profile="kiosk",
+                enrolled_at=BEGIN,
+            )
+        )
+    return Caller("T1", 1, HOSPITAL, ROLES["kiosk"])
+
+
 def test_what_was_begun_before_a_refusal_is_undone() -> None:
     database = Database(open_engine("sqlite://"))
-    operations = Operations(database, Vault(bytes(32), Random(1).randbytes))
-    caller = Caller("T1", HOSPITAL, ROLES["kiosk"])
+    operations = Operations(database, Vault(bytes(32), Random(1).randbytes), lambda: BEGIN)
+    caller = known_terminal(database)
     request = OperationQuery(f"{HOSPITAL}202603160900000001")
 
-    def work(session: Session) -> Settlement:
+    def work(session: Session, _operation: Operation, _now: datetime) -> Settlement:
         session.add(Institution(code="begun", name="", tier=1))
         session.flush()
         raise RefusedHere(Refusal.BILL_SETTLED)
 
     for _ in range(2):
         with pytest.raises(RefusedHere) as caught:
-            operations.once(caller, request.number, request, Settlement, BEGIN, work)
+            operations.once(caller, request.number, request, Settlement, work)
         assert caught.value.refusal is Refusal.BILL_SETTLED
     assert operations.query(caller, request.number).reason == "BILL_SETTLED"
     with database.transaction() as session:
@@ -298,10 +332,95 @@ def test_a_number_belongs_to_its_institution(city: SampleCity) -> None:
     assert refusal(trial, client, ref, foreign, "B1", 100) == "NUMBER_FOREIGN"
     assert refusal(client.query, foreign) == "NUMBER_FOREIGN"
     assert refusal(client.reverse, foreign) == "NUMBER_FOREIGN"
+
+
+def test_a_refusal_is_told_again_with_its_article() -> None:
+    database = Database(open_engine("sqlite://"))
+    operations = Operations(database, Vault(bytes(32), Random(1).randbytes), lambda: BEGIN)
+    caller = known_terminal(database)
+    request = OperationQuery(f"{HOSPITAL}202603160900000001")
+
+    def work(_session: Session, _operation: Operation, _now: datetime) -> Settlement:
+        raise RefusedHere(Refusal.CHANNEL_NOT_ALLOWED, article=18, detail="why")
+
+    told = []
+    for _ in range(2):
+        with pytest.raises(RefusedHere) as caught:
+            operations.once(caller, request.number, request, Settlement, work)
+        told.append((caught.value.refusal, caught.value.article, caught.value.detail))
+    assert told == [(Refusal.CHANNEL_NOT_ALLOWED, 18, "why")] * 2
+    with database.transaction() as session:
+        session.scalars(select(Operation)).one().reason = "OF_ANOTHER_VERSION"
+    with pytest.raises(RefusedHere) as caught:
+        operations.once(caller, request.number, request, Settlement, work)
+    assert (caught.value.refusal, caught.value.detail) == (
+        Refusal.REFUSED_BEFORE,
+        "OF_ANOTHER_VERSION",
+    )
+    assert operations.query(caller, request.number).reason == "OF_ANOTHER_VERSION"
+    database.close()
+
+
+def test_two_terminals_of_an_institution_do_not_meet_under_one_number(city: SampleCity) -> None:
+    one, two = city.terminal(), city.terminal()
+    mine = city.card(1, current_fen=1_000, bills=[sample_bill("B1", 100)])
+    other = city.card(2, current_fen=1_000, bills=[sample_bill("B2", 200)])
     number = city.number()
-    settle(client, ref, number, "B1", 100)
-    # Another terminal of the institution may ask, so that one which was replaced is made good.
-    assert city.terminal().query(number).state == "confirmed"
+    first = trial(one, mine, number, "B1", 100)
+    second = trial(two, other, number, "B2", 200)
+    settled = one.confirm(confirmation(mine, first))
+    assert two.query(number).state == "unknown"
+    also = two.confirm(confirmation(other, second))
+    assert settled.settlement_id != also.settlement_id
+    assert (one.query(number).settlement, two.query(number).settlement) == (settled, also)
+    assert two.reverse(number).found
+    assert (balances(one, mine), balances(two, other)) == ((900, 0), (1_000, 0))
+    assert one.query(number).settlement == settled
+    assert dump(one.confirm(confirmation(mine, first))) == dump(settled)
+
+
+def test_a_lost_request_is_reversed_without_touching_anothers_settlement(city: SampleCity) -> None:
+    ref = city.card(1, current_fen=1_000, bills=[sample_bill("B1", 100), sample_bill("B2", 100)])
+    loser, other, number = city.terminal(), city.terminal(), city.number()
+    lost = trial(loser, ref, number, "B1", 100)  # its confirm never arrives
+    settled = settle(other, ref, number, "B2", 100)
+    assert loser.query(number).state == "unknown"
+    assert not loser.reverse(number).found
+    assert loser.query(number).state == "reversed"
+    assert refusal(loser.confirm, confirmation(ref, lost)) == "NUMBER_REVERSED"
+    assert other.query(number).settlement == settled
+    assert balances(other, ref) == (900, 0)
+    assert [bill.bill_id for bill in other.bills(ref).bills] == ["B1"]
+
+
+def test_an_activation_of_another_terminal_is_not_answered_for(city: SampleCity) -> None:
+    ref, number = city.card(1, state="not_activated"), city.number()
+    one, two = city.terminal(), city.terminal()
+    one.activate(ActivationRequest(number, ref, pin_changed=True))
+    assert two.query(number).state == "unknown"
+    again = ActivationRequest(number, ref, pin_changed=True)
+    assert refusal(two.activate, again) == "ALREADY_ACTIVE"
+    assert one.query(number).state == "confirmed"
+
+
+def test_a_terminal_that_enrols_again_keeps_its_numbers(city: SampleCity) -> None:
+    bills = [sample_bill("B1", 100), sample_bill("B2", 100)]
+    ref, old = city.card(1, current_fen=1_000, bills=bills), city.enrolled("kiosk")
+    number, tried = city.number(), city.number()
+    settled = settle(city.client(old.token), ref, number, "B1", 100)
+    open_trial = trial(city.client(old.token), ref, tried, "B2", 100)
+    newer = city.enrolled("kiosk", previous_token=old.token)
+    newest = city.enrolled("point-of-use", previous_token=newer.token)
+    client = city.client(newest.token)
+    assert len({old.terminal_id, newer.terminal_id, newest.terminal_id}) == 3
+    assert client.query(number).settlement == settled
+    assert client.confirm(confirmation(ref, open_trial)).bill_id == "B2"
+    assert client.reverse(number).found
+    assert balances(client, ref) == (900, 0)
+    # The answer to an enrolment may be lost: the token before is still good for another try.
+    assert city.client(old.token).query(number).state == "reversed"
+    twin = city.client(city.enrolled("kiosk", previous_token=old.token).token)
+    assert twin.query(number).state == "reversed"
 
 
 def test_a_reversal_gives_everything_back(city: SampleCity) -> None:

@@ -10,10 +10,13 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.pool import PoolProxiedConnection
 
 from backend_client.messages import ConfirmRequest, TrialRequest
 from simulator.backoffice import seed
 from simulator.backoffice.backoffice import BackOffice
+from simulator.backoffice.bank_function import BankEvent
 from simulator.backoffice.database import open_engine
 from simulator.backoffice.errors import (
     BadRecord,
@@ -24,10 +27,14 @@ from simulator.backoffice.errors import (
     StartupError,
 )
 from simulator.backoffice.keys import load_or_create_key
+from simulator.backoffice.lifecycle import Event
+from simulator.backoffice.problems import problem_of
 from simulator.backoffice.records import InsuranceRecord
 from simulator.backoffice.refusals import Refusal
-from simulator.backoffice.sample import SampleCity, sample_bill
+from simulator.backoffice.sample import HOSPITAL, SampleCity, sample_bill, sample_ref
+from simulator.backoffice.schema import EnrolmentCode, Institution
 from simulator.backoffice.staff import CardKey
+from simulator.backoffice.terminals import ROLES, Caller
 from simulator.card.profile import BUILT_IN, load_profile
 from simulator.clock import SHANGHAI, SimulatedClock
 
@@ -69,14 +76,15 @@ def test_nothing_on_disk_names_a_person_a_card_or_an_illness(tmp_path: Path) -> 
 def test_everything_is_there_again_after_a_restart(tmp_path: Path) -> None:
     city = opened(tmp_path)
     ref = city.card(1, current_fen=500, bills=[sample_bill("B1", 300)])
-    client, number = city.terminal(), city.number()
+    identity, number = city.enrolled("kiosk"), city.number()
+    client = city.client(identity.token)
     tried = client.trial(TrialRequest(number, ref, "B1", 300))
     settled = client.confirm(ConfirmRequest(number, ref, "B1", tried.split))
     public_key = city.backoffice.public_key
     city.backoffice.close()
     again = opened(tmp_path, randomness=2)
     assert again.backoffice.public_key == public_key
-    client = again.terminal()
+    client = again.client(identity.token)
     assert client.query(number).settlement == settled
     assert client.account(ref).current_account_fen == 200
     again.backoffice.close()
@@ -88,7 +96,7 @@ def test_another_sealing_key_does_not_open_the_database(tmp_path: Path) -> None:
         opened(tmp_path, key=b"\1" * 32)
 
 
-@pytest.mark.parametrize("version", [b"0", b"2", b"x"])
+@pytest.mark.parametrize("version", [b"0", b"1", b"3", b"x"])
 def test_a_database_of_another_version_is_refused(version: bytes, tmp_path: Path) -> None:
     opened(tmp_path).backoffice.close()
     with closing(sqlite3.connect(tmp_path / "office.db")) as connection, connection:
@@ -123,6 +131,117 @@ def test_a_locked_database_is_busy_and_nothing_was_done(
             city.backoffice.staff.report_formal_loss(CardKey(card_id=ref.card_id))
     assert caught.value.refusal is Refusal.BUSY
     assert city.backoffice.staff.status(CardKey(card_id=ref.card_id)).state == "active"
+    city.backoffice.close()
+
+
+class CommitFails(sqlite3.OperationalError):
+    """What a driver says when the connection breaks at a COMMIT."""
+
+    def __init__(self, sqlstate: str | None) -> None:
+        super().__init__("server closed the connection unexpectedly")
+        self.sqlstate = sqlstate
+
+
+def break_commits(
+    city: SampleCity, monkeypatch: pytest.MonkeyPatch, *, done: bool, sqlstate: str | None
+) -> None:
+    """Let every commit fail: after it was done, or instead of it."""
+    dialect = city.backoffice.database._engine.dialect
+    commit, rollback = dialect.do_commit, dialect.do_rollback
+
+    def broken(connection: PoolProxiedConnection) -> None:
+        (commit if done else rollback)(connection)
+        raise CommitFails(sqlstate)
+
+    monkeypatch.setattr(dialect, "do_commit", broken)
+
+
+def test_a_commit_that_may_have_been_done_is_never_called_busy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    city = opened(tmp_path)
+    ref = city.card(1, current_fen=500, bills=[sample_bill("B1", 300)])
+    client, number = city.terminal(), city.number()
+    tried = client.trial(TrialRequest(number, ref, "B1", 300))
+    token = client._token
+    with monkeypatch.context() as patch:
+        break_commits(city, patch, done=True, sqlstate=None)
+        caller = Caller("T000001", 1, HOSPITAL, ROLES["kiosk"])
+        with pytest.raises(Refused) as caught:
+            city.backoffice.desk.confirm(caller, ConfirmRequest(number, ref, "B1", tried.split))
+    assert caught.value.refusal is Refusal.INTERNAL
+    assert not problem_of(caught.value).not_processed
+    assert city.client(token).query(number).state == "confirmed"
+    city.backoffice.close()
+
+
+@pytest.mark.parametrize("sqlstate", ["40001", "40P01"])
+def test_a_commit_that_the_database_says_it_undid_is_busy(
+    sqlstate: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    city = opened(tmp_path)
+    ref = city.card(1)
+    with monkeypatch.context() as patch:
+        break_commits(city, patch, done=False, sqlstate=sqlstate)
+        with pytest.raises(Refused) as caught:
+            city.backoffice.staff.report_formal_loss(CardKey(card_id=ref.card_id))
+    assert caught.value.refusal is Refusal.BUSY
+    assert city.backoffice.staff.status(CardKey(card_id=ref.card_id)).state == "active"
+    city.backoffice.close()
+
+
+def test_two_that_race_for_one_key_may_try_again_but_a_broken_rule_is_a_fault(
+    tmp_path: Path,
+) -> None:
+    city = opened(tmp_path)
+    database = city.backoffice.database
+    with pytest.raises(Refused) as caught, database.transaction() as session:
+        session.add(Institution(code=HOSPITAL, name="样本", tier=1))
+    assert caught.value.refusal is Refusal.BUSY
+    for row in (
+        Institution(code="990100000999", name=None, tier=1),
+        EnrolmentCode(code_index=b"1", institution="nowhere", valid_until=BEGIN),
+    ):
+        with pytest.raises(IntegrityError), database.transaction() as session:
+            session.add(row)
+    city.backoffice.close()
+
+
+def test_an_instant_is_taken_when_a_transaction_is_alone(tmp_path: Path) -> None:
+    """So `issued_at`, `as_of` and `settled_at` never run back from one version to the next."""
+    city = opened(tmp_path)
+    ref = city.card(1, state="formally_lost", bills=[sample_bill("B1", 300)])
+    key, client, office = CardKey(card_id=ref.card_id), city.terminal(), city.backoffice
+    number = city.number()
+    was_alone: list[bool] = []
+
+    def now() -> datetime:
+        with closing(sqlite3.connect(tmp_path / "office.db", timeout=0)) as other:
+            try:
+                other.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                was_alone.append(True)
+            else:
+                was_alone.append(False)
+        return city.clock.now()
+
+    office._now = now
+    office.staff.release_loss(key)
+    office.staff.bank_event(key, BankEvent.OPEN)
+    office.staff.freeze(key)
+    office.staff.unfreeze(key)
+    client.account(ref)
+    client.bills(ref)
+    tried = client.trial(TrialRequest(number, ref, "B1", 300))
+    client.confirm(ConfirmRequest(number, ref, "B1", tried.split))
+    client.reverse(number)
+    office.staff.replace(key, sample_ref(2), Event.EXCHANGE)
+    fresh = CardKey(card_id=sample_ref(2).card_id)
+    office.staff.activate(fresh)
+    office.staff.stop(fresh)
+    client.blacklist_update(0)
+    assert len(was_alone) >= 13
+    assert all(was_alone)
     city.backoffice.close()
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from random import Random
 
 import pytest
@@ -11,13 +13,14 @@ import pytest
 from backend_client.client import BackendClient
 from backend_client.errors import NotEnrolled, Refused
 from backend_client.messages import ActivationRequest, EnrolmentRequest, Profile
+from backend_client.transport import Request
 from simulator.backoffice import seed
 from simulator.backoffice.backoffice import Rules
 from simulator.backoffice.database import open_engine
 from simulator.backoffice.errors import Refused as RefusedHere
 from simulator.backoffice.inprocess import InProcessTransport
 from simulator.backoffice.refusals import Refusal
-from simulator.backoffice.sample import HOSPITAL, SampleCity
+from simulator.backoffice.sample import CHILDRENS_HOSPITAL, HOSPITAL, SampleCity
 from simulator.clock import SHANGHAI, SimulatedClock
 
 BEGIN = datetime(2026, 3, 16, 9, 0, tzinfo=SHANGHAI)
@@ -107,6 +110,41 @@ def test_the_development_code_enrols_any_number_of_terminals() -> None:
     assert [each.terminal_id for each in identities] == ["T000001", "T000002", "T000003"]
     assert len({each.token for each in identities}) == 3
     city.backoffice.close()
+
+
+def test_a_previous_token_that_nobody_has_is_refused_and_the_code_stays_good(
+    city: SampleCity,
+) -> None:
+    code, _ = city.backoffice.staff.create_enrolment_code(HOSPITAL)
+    invented = EnrolmentRequest(code, "kiosk", previous_token="x" * 43)
+    assert refusal(lambda: stranger(city).enrol(invented)) == "PREVIOUS_TOKEN_UNKNOWN"
+    assert stranger(city).enrol(EnrolmentRequest(code, "kiosk")).institution == HOSPITAL
+    # Who has no code learns nothing about tokens.
+    real = city.enrolled("kiosk").token
+    for token in (real, "x" * 43):
+        guess = EnrolmentRequest("NO-SUCH-CODE", "kiosk", previous_token=token)
+        assert refusal(partial(stranger(city).enrol, guess)) == "ENROLMENT_CODE_INVALID"
+
+
+def test_a_terminal_that_moves_to_another_institution_inherits_nothing(city: SampleCity) -> None:
+    old, number = city.enrolled("kiosk"), city.number()
+    assert not city.client(old.token).reverse(number).found
+    moved = city.enrolled("kiosk", CHILDRENS_HOSPITAL, previous_token=old.token)
+    assert moved.institution == CHILDRENS_HOSPITAL
+    client = city.client(moved.token)
+    assert refusal(lambda: client.query(number)) == "NUMBER_FOREIGN"
+    back = city.client(city.enrolled("kiosk", previous_token=moved.token).token)
+    assert back.query(number).state == "unknown"
+
+
+@pytest.mark.parametrize("token", ["", "short", "x" * 513, "x" * 20 + " "])
+def test_a_previous_token_is_bounded(token: str, city: SampleCity) -> None:
+    request = {"code": "NO-SUCH-CODE", "profile": "kiosk", "previous_token": token}
+    headers = {"content-type": "application/json"}
+    body = json.dumps(request).encode()
+    reply = city.api.dispatch(Request("POST", "/v1/terminals", body, headers))
+    assert (reply.status, json.loads(reply.body)["code"]) == (400, "BAD_REQUEST")
+    assert "previous" not in repr(EnrolmentRequest("NO-SUCH-CODE", "kiosk", previous_token="x"))
 
 
 @pytest.mark.parametrize("token", ["x" * 43, "x", "", "x" * 700, "忘"])

@@ -78,6 +78,22 @@ def test_a_temporary_loss_freezes_at_once_and_knows_its_end() -> None:
 
 
 @pytest.mark.article(18)
+@pytest.mark.parametrize(
+    "channel",
+    [
+        Channel.PHONE,
+        Channel.ONLINE,
+        Channel.COMMUNITY_POINT,
+        Channel.BANK_POINT,
+        Channel.TERMINAL,
+    ],
+)
+def test_a_temporary_loss_may_be_reported_in_any_way(channel: Channel) -> None:
+    assert transition(FRESH, Event.REPORT_TEMPORARY_LOSS, channel, NOW).article == 18
+    assert transition(ACTIVE, Event.REPORT_TEMPORARY_LOSS, channel, NOW).after == LOST
+
+
+@pytest.mark.article(18)
 def test_a_temporary_loss_lapses_at_its_end_and_not_a_microsecond_before() -> None:
     assert state_at(LOST, LOSS_ENDS - timedelta(microseconds=1)) == LOST
     assert state_at(LOST, LOSS_ENDS) == ACTIVE

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable, Iterator
+import socket
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from itertools import count
+from queue import Empty, Queue
+from threading import Thread
 
 import httpx2
 import pytest
 
 from backend_client import errors
+from backend_client.deadline import Deadline
 from backend_client.transport import HttpTransport, Reply, Request, Timeouts
 
 Handler = Callable[[httpx2.Request], httpx2.Response]
@@ -128,6 +133,91 @@ def test_a_reply_that_drips_for_too_long_is_given_up() -> None:
     )
     with pytest.raises(errors.NoReply):
         transport.send(Request("POST", "/v1/x"))
+
+
+class Drip:
+    """A server on this machine that sends a reply piece by piece, one for each look at the clock.
+
+    Its clock goes on ten seconds with every look, so nobody has to wait for anything.
+    """
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        self._pieces = list(pieces)
+        self._looked: Queue[None] = Queue()
+        self._time = 0.0
+        self.sent = 0
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._thread = Thread(target=self._serve)
+        self._thread.start()
+
+    def monotonic(self) -> float:
+        self._looked.put(None)
+        self._time += 10.0
+        return self._time
+
+    def end(self) -> None:
+        self._thread.join(timeout=30)
+        self._listener.close()
+
+    def _serve(self) -> None:
+        connection, _ = self._listener.accept()
+        with connection, suppress(OSError):
+            connection.recv(65536)
+            for piece in self._pieces:
+                with suppress(Empty):  # a client that looks at no clock gets everything anyway
+                    self._looked.get(timeout=0.2)
+                connection.sendall(piece)
+                self.sent += 1
+
+
+HEADERS = [b"HTTP/1.1 200 OK\r\n", *[b"x-drip: 1\r\n"] * 20, b"content-length: 2\r\n\r\n", b"{}"]
+BODY = [b"HTTP/1.1 200 OK\r\ncontent-length: 20\r\n\r\n", *[b"x"] * 20]
+
+
+@pytest.mark.parametrize("pieces", [HEADERS, BODY])
+def test_one_deadline_is_over_the_whole_exchange(pieces: list[bytes]) -> None:
+    drip = Drip(pieces)
+    transport = HttpTransport(drip.url, monotonic=drip.monotonic, timeouts=Timeouts(total=150))
+    with pytest.raises(errors.NoReply):
+        transport.send(Request("POST", "/v1/x", b"{}"))
+    transport.close()
+    drip.end()
+    assert drip.sent < len(pieces)
+
+
+def test_each_exchange_has_a_deadline_of_its_own() -> None:
+    clock = count(0, 10)
+    exchanges = 5
+
+    def serve(listener: socket.socket) -> None:
+        connection, _ = listener.accept()  # all of them come over one kept connection
+        with connection:
+            for _ in range(exchanges):
+                connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = Thread(target=serve, args=[listener])
+        thread.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        transport = HttpTransport(
+            url, monotonic=lambda: float(next(clock)), timeouts=Timeouts(total=90)
+        )
+        for _ in range(exchanges):
+            assert transport.send(Request("GET", "/v1/time")).body == b"{}"
+        transport.close()
+        thread.join(timeout=30)
+    assert next(clock) > 90 * 2
+
+
+def test_a_wait_is_never_longer_than_what_is_left() -> None:
+    clock = iter([0.0, 10.0, 50.0, 59.0, 60.0])
+    deadline = Deadline(lambda: next(clock))
+    deadline.start(60)
+    assert [deadline.bounded(15, TimeoutError) for _ in range(3)] == [15, 10, 1]
+    with pytest.raises(TimeoutError):
+        deadline.bounded(15, TimeoutError)
 
 
 def test_a_compressed_reply_is_refused_unopened() -> None:
