@@ -39,8 +39,8 @@ bench: dev ## commands, bytes and times, as tables
 	$(BIN)/python -m benchmarks
 
 .PHONY: fuzz
-fuzz: dev ## the long fuzzing runs, bounded to a few minutes
-	SSCT_FUZZ=long $(BIN)/pytest -n 2 tests/fuzz
+fuzz: dev ## the long fuzzing runs: 100 000 commands an application, some minutes
+	SSCT_FUZZ_COMMANDS=100000 SSCT_FUZZ_EXAMPLES=2500 $(BIN)/pytest -n 2 --timeout 1200 tests/fuzz
 
 .PHONY: docs
 docs: dev ## generate docs/regulation.md from the marks of the tests

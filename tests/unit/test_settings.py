@@ -135,7 +135,7 @@ def test_a_wrong_variable_is_named(name: str, value: str, named: str) -> None:
 
 
 def test_variables_of_others_are_left_alone() -> None:
-    environ = {"PATH": "/bin", "SSCT_FUZZ": "long", "SSCT_REQUIRE_REAL": "1"}
+    environ = {"PATH": "/bin", "SSCT_FUZZ_COMMANDS": "9", "SSCT_REQUIRE_REAL": "1"}
     assert load_settings(None, environ) == load_settings(None, {})
 
 
