@@ -6,7 +6,8 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from threading import Event
 
 import pytest
 
@@ -45,15 +46,26 @@ def _serve(listener: socket.socket, answers: tuple[Answer, ...], received: list[
             answer(connection)
 
 
-def transport(url: str) -> HttpTransport:
-    return HttpTransport(url, monotonic=time.monotonic, timeouts=QUICK)
+Connect = Callable[[str], HttpTransport]
+
+
+@pytest.fixture
+def transport() -> Iterator[Connect]:
+    """Makes transports, and closes the connections that they have kept at the end of the test."""
+    with ExitStack() as opened:
+
+        def connect(url: str) -> HttpTransport:
+            made = HttpTransport(url, monotonic=time.monotonic, timeouts=QUICK)
+            return opened.enter_context(closing(made))
+
+        yield connect
 
 
 def until_the_client_leaves(connection: socket.socket) -> None:
     connection.recv(1)
 
 
-def test_an_exchange() -> None:
+def test_an_exchange(transport: Connect) -> None:
     def answer(connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-A: b\r\n\r\n{}")
 
@@ -63,7 +75,7 @@ def test_an_exchange() -> None:
     assert received[0].startswith(b"POST /v1/settlements HTTP/1.1\r\n")
 
 
-def test_a_closed_port_means_that_nothing_left() -> None:
+def test_a_closed_port_means_that_nothing_left(transport: Connect) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     with pytest.raises(Unreachable):
@@ -80,7 +92,9 @@ def test_a_closed_port_means_that_nothing_left() -> None:
         b"garbage\r\n\r\n",
     ],
 )
-def test_a_server_that_dies_after_the_request_leaves_the_outcome_unknown(part: bytes) -> None:
+def test_a_server_that_dies_after_the_request_leaves_the_outcome_unknown(
+    transport: Connect, part: bytes
+) -> None:
     with (
         server(lambda connection: connection.sendall(part)) as (url, received),
         pytest.raises(NoReply),
@@ -90,7 +104,9 @@ def test_a_server_that_dies_after_the_request_leaves_the_outcome_unknown(part: b
 
 
 @pytest.mark.parametrize("part", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"])
-def test_a_server_that_falls_silent_leaves_the_outcome_unknown(part: bytes) -> None:
+def test_a_server_that_falls_silent_leaves_the_outcome_unknown(
+    transport: Connect, part: bytes
+) -> None:
     def answer(connection: socket.socket) -> None:
         connection.sendall(part)
         until_the_client_leaves(connection)
@@ -100,12 +116,19 @@ def test_a_server_that_falls_silent_leaves_the_outcome_unknown(part: bytes) -> N
     assert len(received) == 1
 
 
-def test_a_kept_connection_that_was_closed_is_not_used_for_a_second_sending() -> None:
+def test_a_kept_connection_that_was_closed_is_not_used_for_a_second_sending(
+    transport: Connect,
+) -> None:
+    left = Event()
+
     def answer(connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        connection.shutdown(socket.SHUT_WR)
+        left.set()
 
     with server(answer, answer) as (url, received):
         kept = transport(url)
         assert kept.send(REQUEST).status == 200
+        assert left.wait(10)
         assert kept.send(REQUEST).status == 200
     assert len(received) == 2
