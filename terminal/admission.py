@@ -140,7 +140,7 @@ def _listed(case: _Case) -> _Stop | None:
     stops = [_entry_stop(entry) for entry in _entries(case)]
     status = case.context.status
     if status is not None and _outlives(status, listing):
-        stops.extend(_status_stop(status, case.now))
+        stops.extend(_status_stop(status, _state(case, status)))
     if case.policy.accepts_old_card:
         stops = [stop for stop in stops if not _is_old_card(case, stop)]
     return min(stops, key=lambda stop: _SEVERITY.index(stop.reason), default=None)
@@ -163,17 +163,30 @@ def _remark(case: _Case, text: Text) -> None:
 def _entries(case: _Case) -> Iterable[BlacklistEntry]:
     """The entries that stop this card in this function's scope at this time.
 
-    With a clock that cannot be trusted a loss counts as still in force, whatever its end.
+    With a clock that cannot be trusted it counts, whatever its begin and its end.
     """
     listing = case.context.listing
     for entry in listing.entries if listing else ():
         if case.policy.scope not in entry.scope:
             continue
-        if not case.context.clock_trusted or (
-            entry.valid_from <= case.now
-            and (entry.valid_until is None or case.now < entry.valid_until)
-        ):
+        begun = entry.valid_from <= case.now or not case.context.clock_trusted
+        if begun and not _over(case, entry):
             yield entry
+
+
+def _over(case: _Case, entry: BlacklistEntry) -> bool:
+    ends = entry.valid_until
+    return ends is not None and case.now >= ends and _clock_ends_losses(case)
+
+
+def _clock_ends_losses(case: _Case) -> bool:
+    """Whether a loss may lift by this terminal's clock alone (Article 18).
+
+    It may not when the clock is not trusted. It may not either from a start of the program until
+    the back office has confirmed the time: how long the terminal was off, nobody can tell, and a
+    clock that was set forward meanwhile would bring lost cards back.
+    """
+    return case.context.clock_trusted and case.context.clock_confirmed
 
 
 _LISTED = {
@@ -219,8 +232,13 @@ _STATES = {
 }
 
 
-def _status_stop(status: CardStatus, now: datetime) -> Iterable[_Stop]:
-    reason = _STATES.get(in_force(status, now))
+def _state(case: _Case, status: CardStatus) -> str:
+    """What the card's status means now; with a clock that says nothing, what was said of it."""
+    return in_force(status, case.now) if _clock_ends_losses(case) else status.state
+
+
+def _status_stop(status: CardStatus, state: str) -> Iterable[_Stop]:
+    reason = _STATES.get(state)
     if reason is Reason.LISTED_TEMPORARY_LOSS and status.state_until is None:
         reason = Reason.LISTED_FORMAL_LOSS
     if reason is not None:

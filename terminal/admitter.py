@@ -9,8 +9,9 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 from datetime import datetime
+from http import HTTPStatus
 
-from backend_client.client import BackendClient
+from backend_client.client import UNEXPLAINED, BackendClient
 from backend_client.errors import BackendError, Refused
 from backend_client.messages import CardRef, CardStatus
 from terminal.admission import AdmissionContext, Admitted, CardFacts, Decision, Listing, decide
@@ -66,6 +67,7 @@ class Admitter:
             status=status,
             online=online,
             clock_trusted=self.clock_guard.trusted(),
+            clock_confirmed=self.clock_guard.confirmed,
             operation_open=unfinished,
             limit_reached=self.journal.unfinished() >= self.settings.limits.open_operations,
         )
@@ -85,12 +87,13 @@ class Admitter:
             return False, self.statuses.last(facts.card_id)
         try:
             status = self.client.card_status(CardRef(facts.card_id, facts.card_number))
-        except Refused:
-            return True, self.statuses.last(facts.card_id)
         except BackendError as error:
             log.info("no status from the back office: %s", error.code)
-            self._asked_in_vain = self.clock.monotonic()
-            return False, self.statuses.last(facts.card_id)
+            online = _said_no(error)
+            self._asked_in_vain = None if online else self.clock.monotonic()
+            if function.is_value and isinstance(error, Refused):
+                return online, None
+            return online, self.statuses.last(facts.card_id)
         self._asked_in_vain = None
         self.statuses.keep(status)
         return True, status
@@ -103,13 +106,26 @@ class Admitter:
     def _unfinished(self, facts: CardFacts, *, online: bool) -> bool:
         """Whether the card has an operation of unknown outcome here, after trying to end it.
 
-        What is only prepared belongs to the visit that is going on and stands in nobody's way.
+        What is only prepared was not sent and stands in nobody's way.
         """
+        if self._unknown(facts) and online:
+            resolve_all(self.journal.left_open(facts.card_id), self.journal, self.client)
+        return self._unknown(facts)
+
+    def _unknown(self, facts: CardFacts) -> bool:
         mine = self.journal.open_operations(facts.card_id)
-        unknown = tuple(o for o in mine if o.state is not State.PREPARED)
-        if unknown and online:
-            return bool(resolve_all(unknown, self.journal, self.client).still_open)
-        return bool(unknown)
+        return any(one.state is not State.PREPARED for one in mine)
+
+
+def _said_no(error: BackendError) -> bool:
+    """Whether it was the back office itself that refused.
+
+    A page of a proxy or a captive portal is not, nor is a back office in trouble.
+    """
+    if not isinstance(error, Refused):
+        return False
+    server_error = error.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return not server_error and error.problem.code != UNEXPLAINED
 
 
 def _audit_entry(decision: Decision, at: datetime, face: str) -> AuditEntry:

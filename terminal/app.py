@@ -16,15 +16,15 @@ from pathlib import Path
 
 from apdu.sam import SecureAccessModule, SoftwareSam
 from backend_client.client import BackendClient, Retries
-from backend_client.errors import BackendError, Unreachable
+from backend_client.errors import Refused, Unreachable
 from backend_client.messages import Enrolment, EnrolmentRequest
 from backend_client.transport import Reply, Request, Transport
 from terminal.admission import CardFacts, Decision
 from terminal.admitter import Admitter
 from terminal.clock import Clock
-from terminal.errors import ConfigurationError, StoreDamaged
+from terminal.errors import ConfigurationError, OperationsOpen, StoreDamaged
 from terminal.policy import Function
-from terminal.resolution import Recovery, resolve, resolve_all
+from terminal.resolution import Recovery, as_found, resolve_all
 from terminal.session import CardSession
 from terminal.settings import Settings
 from terminal.store.audit import Audit
@@ -43,6 +43,8 @@ log = logging.getLogger(__name__)
 
 CHECKED_AT_START = 1_000
 """How many of the journal's last events are checked before the terminal serves."""
+
+_PREVIOUS_TOKEN_UNKNOWN = "PREVIOUS_TOKEN_UNKNOWN"  # noqa: S105 - a problem code
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +85,10 @@ class Terminal:
         self.sam = sam
         self.audit = Audit(store)
         self.blacklist = BlacklistStore(store)
-        self.statuses = StatusCache(store)
+        self.statuses = StatusCache(store, clock)
         self.clock_guard = ClockGuard(store, clock)
+        own = settings.terminal.institution
+        self.journal = Journal(store, clock, own, lambda: self.sam.terminal_number)
         self._act_as(load_identity(store), client)
 
     @classmethod
@@ -147,12 +151,34 @@ class Terminal:
         return own or (self.identity.institution_name if self.identity else "")
 
     def enrol(self, code: str) -> Enrolment:
-        """Turn a one-time code into this terminal's identity and keep it. Raises `BackendError`."""
-        request = EnrolmentRequest(code=code, profile=self.settings.terminal.profile)
-        identity = self.client.enrol(request)
+        """Turn a one-time code into this terminal's identity and keep it.
+
+        The token of the enrolment before goes with it, so that the operation numbers of then stay
+        this terminal's own. A back office that does not know it, since it was built anew, gets the
+        code alone: by then there is nothing here that it would have to know.
+
+        Raises `OperationsOpen` while an operation has no end: only who sent it can ask what became
+        of it (facts 5.4, rule 6). Raises `BackendError`, and what `recover` raises.
+        """
+        self.recover()
+        unfinished = self.journal.open_operations()
+        if unfinished:
+            raise OperationsOpen(f"{len(unfinished)} operations have no end yet")
+        try:
+            identity = self._enrolled(code, self.identity.token if self.identity else None)
+        except Refused as error:
+            if error.problem.code != _PREVIOUS_TOKEN_UNKNOWN:
+                raise
+            log.warning("the back office does not know the enrolment before")
+            identity = self._enrolled(code, None)
         save_identity(self.store, identity)
         self._act_as(identity, self.client)
         return identity
+
+    def _enrolled(self, code: str, previous_token: str | None) -> Enrolment:
+        profile = self.settings.terminal.profile
+        request = EnrolmentRequest(code=code, profile=profile, previous_token=previous_token)
+        return self.client.enrol(request)
 
     def recover(self) -> Recovery:
         """Bring every open operation to its end; call it before anybody is served.
@@ -166,20 +192,19 @@ class Terminal:
         check = self.journal.verify_chain(CHECKED_AT_START)
         if not check.ok:
             raise StoreDamaged(f"journal: {check.faults[0]} ({len(check.faults)} faults)")
-        return resolve_all(self.journal.open_operations(), self.journal, self.client)
+        return self.resolve_unknown()
 
     def resolve_unknown(self) -> Recovery:
-        """Try again what is unknown; may be called at any time, whoever is being served."""
-        unknown = (o for o in self.journal.open_operations() if o.state is State.UNKNOWN)
-        return resolve_all(unknown, self.journal, self.client)
+        """Try again what nobody knows; may be called at any time, whoever is being served.
+
+        What the visits that go on have in their hands is left to them.
+        """
+        return resolve_all(self.journal.left_open(), self.journal, self.client)
 
     def try_resolve(self, operation: Operation) -> Operation:
         """Ask what became of an operation; it comes back still open when the centre is away."""
-        try:
-            return resolve(operation, self.journal, self.client)
-        except BackendError as error:
-            log.info("operation %s stays open: %s", operation.number, error.code)
-            return self.journal.find(operation.number) or operation
+        resolve_all((operation,), self.journal, self.client)
+        return as_found(operation, self.journal)
 
     def sync(self) -> SyncReport:
         """Confirm the clock with the back office and take a newer blacklist if there is one.
@@ -233,9 +258,7 @@ class Terminal:
         """Put together what depends on who this terminal is."""
         self.identity = identity
         self.client = client.with_token(identity.token) if identity else client
-        self.journal = Journal(
-            self.store, self.clock, self.institution, lambda: self.sam.terminal_number
-        )
+        self.journal.institution = self.institution
         self._admitter = Admitter(
             self.settings,
             self.clock,

@@ -67,7 +67,8 @@ class AdmissionContext:
 
     `status` is the last known standing of the card, None when never heard; `online` whether the
     back office answered just now; `clock_trusted` is False after the clock jumped, until the back
-    office has confirmed the time; `operation_open` whether an operation of this card is unfinished;
+    office has confirmed the time; `clock_confirmed` whether it has done so since the program began;
+    `operation_open` whether an operation of this card is unfinished;
     `limit_reached` whether this terminal has as many unfinished operations as it may have.
     """
 
@@ -77,5 +78,6 @@ class AdmissionContext:
     status: CardStatus | None = None
     online: bool = False
     clock_trusted: bool = True
+    clock_confirmed: bool = True
     operation_open: bool = False
     limit_reached: bool = False

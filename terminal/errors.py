@@ -96,6 +96,19 @@ class NumbersExhausted(JournalError):
     remedy = "Check that the clock runs; then try again."
 
 
+class OperationsOpen(TerminalError):
+    """An operation has no end yet, so this terminal must stay who it is."""
+
+    code = "TERMINAL_OPERATIONS_OPEN"
+    zh = "本机还有业务结果未核实，暂不能重新登记。"
+    en = "Operations of this terminal are still unfinished, so it cannot be enrolled anew now."
+    remedy = (
+        "Connect the back office where this terminal is enrolled and run `ssct sync` until "
+        "`ssct status` shows nothing unfinished; then enrol. If that back office is gone for good, "
+        "keep this data directory for the reconciliation and enrol with a fresh one."
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """What any error means: for programs, for the holder, for the operator.

@@ -4,10 +4,14 @@ The centre is asked what it knows of the number. Confirmed there: confirmed here
 Refused or reversed there: nothing happened. Unknown there: a reversal makes sure that it never
 will, also when the request is still under way. While the centre does not answer, the operation
 stays open. A request is never sent a second time.
+
+The flow of a visit, admission and the background may ask about one operation at the same time: they
+take turns, and who comes second finds it ended.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +19,10 @@ from typing import Any
 from backend_client.client import BackendClient
 from backend_client.errors import BackendError, BadMessage, NoReply, NotEnrolled, Unreachable
 from backend_client.messages import OperationState, encode
-from terminal.errors import Explanation, explain
+from terminal.errors import Explanation, JournalError, StoreError, explain
 from terminal.store.journal import Evidence, Journal, Kind, Operation, State
+
+log = logging.getLogger(__name__)
 
 NOTE_LENGTH = 64
 
@@ -39,8 +45,18 @@ def resolve(operation: Operation, journal: Journal, client: BackendClient) -> Op
     Call it for a PREPARED or SENT operation only when nobody is working on it any more.
 
     Raises `BackendError` when the centre does not answer, or answers something else than was
-    asked; the operation is then UNKNOWN and stays open.
+    asked; the operation is then UNKNOWN and stays open. Raises `StoreError`.
     """
+    with journal.resolving:
+        current = journal.find(operation.number) or operation
+        try:
+            return _ended(current, journal, client)
+        except JournalError:
+            # Somebody without the lock, such as another resolution of this very thread, was faster.
+            return journal.find(operation.number) or current
+
+
+def _ended(operation: Operation, journal: Journal, client: BackendClient) -> Operation:
     if operation.state is State.PREPARED:
         return journal.reverse(operation, Evidence.NEVER_SENT)
     if operation.state is State.SENT:
@@ -55,29 +71,51 @@ def resolve(operation: Operation, journal: Journal, client: BackendClient) -> Op
             note = (found.reason or found.state)[:NOTE_LENGTH]
             return journal.reverse(operation, Evidence.QUERY, note)
         case "unknown":
-            client.reverse(operation.number)
-            return journal.reverse(operation, Evidence.REVERSAL)
+            answer = encode(client.reverse(operation.number))
+            return journal.reverse(operation, Evidence.REVERSAL, result=answer)
 
 
 def resolve_all(
     operations: Iterable[Operation], journal: Journal, client: BackendClient
 ) -> Recovery:
-    """Bring each of `operations` to its end; once the centre is away it is not asked again."""
+    """Bring each of `operations` to its end; once the centre is away it is not asked again.
+
+    One that cannot be ended, for whatever reason, stays open and keeps nobody else waiting.
+    """
     closed: list[Operation] = []
     still_open: list[Operation] = []
-    first: BackendError | None = None
+    first: Exception | None = None
     away = False
     for operation in operations:
         if away and operation.state is not State.PREPARED:
             still_open.append(operation)
             continue
         try:
-            closed.append(resolve(operation, journal, client))
-        except BackendError as error:
+            ended = resolve(operation, journal, client)
+        except Exception as error:
+            _log(operation, error)
             first = first or error
             away = isinstance(error, Unreachable | NoReply | NotEnrolled)
-            still_open.append(journal.find(operation.number) or operation)
+            ended = as_found(operation, journal)
+        (still_open if ended.state.is_open else closed).append(ended)
     return Recovery(tuple(closed), tuple(still_open), explain(first) if first else None)
+
+
+def as_found(operation: Operation, journal: Journal) -> Operation:
+    """The operation as the journal has it now, or as it was when the journal cannot be read."""
+    try:
+        return journal.find(operation.number) or operation
+    except StoreError as error:
+        log.warning("operation %s cannot be read: %s", operation.number, error.code)
+        return operation
+
+
+def _log(operation: Operation, error: Exception) -> None:
+    """An error of ours by its code; anything else is a fault of the program, with its place."""
+    if isinstance(error, BackendError | StoreError):
+        log.info("operation %s stays open: %s", operation.number, error.code)
+    else:
+        log.exception("operation %s stays open", operation.number)
 
 
 def _result(operation: Operation, found: OperationState) -> Mapping[str, Any]:

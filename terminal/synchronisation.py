@@ -7,12 +7,20 @@ A list that must not be taken is refused: the last good one stays in force, and 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from backend_client.blacklist import Blacklist, apply_update
 from backend_client.client import BackendClient
-from backend_client.errors import BackendError, BadMessage, ListError, ListGap, NotEnrolled
-from backend_client.messages import Enrolment
+from backend_client.errors import (
+    BackendError,
+    BadMessage,
+    ListError,
+    ListForked,
+    ListGap,
+    NotEnrolled,
+)
+from backend_client.messages import Enrolment, PublicKey
 from terminal.clock import Clock
 from terminal.errors import Explanation, explain
 from terminal.store.blacklist import BlacklistStore
@@ -68,22 +76,40 @@ def _take_newer(
 ) -> None:
     """Fetch, verify and apply. Raises `BackendError`; then nothing has changed.
 
-    After a gap the whole list is fetched. A list of another issuer, from an earlier enrolment, is
-    not continued.
+    Deltas that leave a gap, or cannot be applied, are passed over by fetching the whole list,
+    once; it has to hold against the list held like any other. A list from an earlier enrolment, of
+    another issuer or under keys none of which is trusted any more, is not continued: it stays in
+    force until a list of the present back office takes its place.
     """
     if identity is None:
         raise NotEnrolled("no identity")
     held = blacklist.load()
-    if held is not None and held.issuer != identity.blacklist_issuer:
+    if held is not None and not _continues(held, blacklist.keys(), identity):
         held = None
+    since = held.version if held else 0
     try:
-        new = _fetch(client, identity, held, clock, since=held.version if held else 0)
-    except ListGap:
+        new = _fetch(client, identity, held, clock, since=since)
+    except (ListGap, ListForked, BadMessage) as error:
+        if since == 0:
+            raise
+        log.info("the changes since version %d do not apply: %s", since, error.code)
         new = _fetch(client, identity, held, clock, since=0)
     if new is held:
         blacklist.accept()
     else:
-        blacklist.apply(new, clock.now())
+        blacklist.apply(new, clock.now(), identity.blacklist_keys)
+
+
+def _continues(held: Blacklist, keys: Iterable[PublicKey], identity: Enrolment) -> bool:
+    """Whether the back office of today goes on with the list held.
+
+    `keys` are those it was verified with. Keys are compared by what they are, since a back office
+    that was built anew may give its own the same names. Where none is recorded, it goes on.
+    """
+    if held.issuer != identity.blacklist_issuer:
+        return False
+    known = {key.key for key in keys}
+    return not known or any(key.key in known for key in identity.blacklist_keys)
 
 
 def _fetch(

@@ -6,6 +6,7 @@ is changed first; with one's own PIN only the centre's part is left. Running it 
 
 from __future__ import annotations
 
+import logging
 from contextlib import ExitStack
 
 from backend_client.codec import decode
@@ -14,14 +15,17 @@ from backend_client.messages import ActivationRequest, ActivationResult
 from terminal.errors import TerminalError
 from terminal.flow import Flow, agreement, committing
 from terminal.functions.commit import commit, unfinished
+from terminal.functions.earlier import earlier
 from terminal.functions.entry import admitted, is_initial, new_pin, verified_pin
 from terminal.functions.pin import change
 from terminal.outcome import Cancelled, Done, Failed, Outcome, Refused, Stopped
 from terminal.policy import Function
 from terminal.screens import Confirm, Row, Section
-from terminal.store.journal import Kind
+from terminal.store.journal import Kind, Operation
 from terminal.text import Text
 from terminal.visit import Visit
+
+log = logging.getLogger(__name__)
 
 _TITLE = Text("开通社会保障功能", "Activate the social security function")
 _WHAT = Section(
@@ -59,6 +63,7 @@ def flow(visit: Visit) -> Flow:
         if isinstance(entered, Refused):
             return entered
         wiped.enter_context(entered)
+        yield from earlier(visit)
         new = None
         if is_initial(visit.pin_rules, entered):
             new = wiped.enter_context((yield from new_pin(visit.pin_rules, entered)))
@@ -81,5 +86,13 @@ def _activate(visit: Visit, changed: Text | None) -> Outcome:
     failed = unfinished(visit, operation, changed)
     if failed is not None:
         return failed
-    visit.remember(decode(ActivationResult, operation.result).status)
+    _remember(visit, operation)
     return Done(_ACTIVE)
+
+
+def _remember(visit: Visit, operation: Operation) -> None:
+    """Keep the new status for later. Never raises: the function is active all the same."""
+    try:
+        visit.remember(decode(ActivationResult, operation.result).status)
+    except Exception:
+        log.exception("the status after operation %s is not remembered", operation.number)

@@ -12,12 +12,14 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from backend_client.codec import Message, encode
-from backend_client.errors import BackendError
+from backend_client.errors import BackendError, NotEnrolled
 from backend_client.errors import Refused as RefusedByCentre
 from terminal.clock import local
-from terminal.errors import StoreError
+from terminal.errors import TerminalError
+from terminal.functions.earlier import told
 from terminal.outcome import Outcome, Refused, Unknown
 from terminal.receipt import Receipt
+from terminal.resolution import as_found
 from terminal.store.journal import Evidence, Operation, State
 from terminal.text import Text
 from terminal.visit import Visit
@@ -42,14 +44,23 @@ def commit(visit: Visit, prepared: Operation, request: M, send: Callable[[M], R]
 
     Confirmed, reversed (the answer was lost, and nothing holds) or still open. Raises the
     `BackendError` of an operation that certainly did not happen; it is closed as refused then.
+    Before anything is sent, raises `TerminalError`; afterwards no more, since money may have moved.
     """
-    sent = visit.journal.mark_sent(prepared, encode(request))
+    try:
+        sent = visit.journal.mark_sent(prepared, encode(request))
+    except BaseException:
+        abandon(visit, prepared)
+        raise
     try:
         return _send(visit, sent, request, send)
-    except StoreError as error:
-        # The answer cannot be kept now, so it is as good as lost: recovery will ask for it.
-        log.exception("operation %s is left as sent: %s", sent.number, error.code)
-        return sent
+    except Exception as error:
+        if isinstance(error, BackendError) and error.certainly_not_done:
+            raise
+        # The answer cannot be kept now, so it is as good as lost: who resolves will ask for it.
+        log.exception("operation %s is left to be resolved", sent.number)
+        return as_found(sent, visit.journal)
+    finally:
+        visit.journal.let_go(sent)
 
 
 def _send(visit: Visit, sent: Operation, request: M, send: Callable[[M], R]) -> Operation:
@@ -57,27 +68,41 @@ def _send(visit: Visit, sent: Operation, request: M, send: Callable[[M], R]) -> 
         answer = send(request)
     except BackendError as error:
         log.info("operation %s: %s", sent.number, error.code)
-        if not error.certainly_not_done:
-            return _resolved(visit, visit.journal.unknown(sent, error.code))
-        answered = isinstance(error, RefusedByCentre)
-        evidence = Evidence.ANSWER if answered else Evidence.NEVER_SENT
-        visit.journal.refuse(sent, evidence, error.code)
-        raise
-    return visit.journal.confirm(sent, Evidence.ANSWER, encode(answer))
+        if error.certainly_not_done:
+            visit.journal.refuse(sent, _evidence(error), error.code)
+            raise
+        unknown = visit.journal.unknown(sent, error.code)
+    except Exception:
+        # A fault of the program, but the bytes may have left all the same.
+        log.exception("operation %s: no usable answer", sent.number)
+        unknown = visit.journal.unknown(sent, "INTERNAL_ERROR")
+    else:
+        return visit.journal.confirm(sent, Evidence.ANSWER, encode(answer))
+    return visit.resolve(unknown)
 
 
-def _resolved(visit: Visit, unknown: Operation) -> Operation:
-    """Ask at once what became of it; without an answer it stays unknown."""
-    try:
-        return visit.resolve(unknown)
-    except BackendError as error:
-        log.warning("operation %s stays unknown: %s", unknown.number, error.code)
-        return unknown
+def _evidence(error: BackendError) -> Evidence:
+    """What proves that it was not done: the centre's no, or that no byte has left.
+
+    `NotEnrolled` is the centre's no to a token; without any token no card gets this far.
+    """
+    answered = isinstance(error, RefusedByCentre | NotEnrolled)
+    return Evidence.ANSWER if answered else Evidence.NEVER_SENT
 
 
 def abandon(visit: Visit, prepared: Operation) -> None:
-    """Close an operation that never left."""
-    visit.journal.reverse(prepared, Evidence.NEVER_SENT)
+    """Close an operation that never left. What the journal cannot do now is left to be resolved."""
+    journal = visit.journal
+    try:
+        current = journal.find(prepared.number) or prepared
+        if current.state is State.SENT:  # marked, although the journal said that it failed
+            journal.refuse(current, Evidence.NEVER_SENT)
+        else:
+            journal.reverse(current, Evidence.NEVER_SENT)
+    except TerminalError as error:
+        log.warning("operation %s is left as it is: %s", prepared.number, error.code)
+    finally:
+        journal.let_go(prepared)
 
 
 def unfinished(visit: Visit, operation: Operation, changed: Text | None = None) -> Outcome | None:
@@ -85,9 +110,11 @@ def unfinished(visit: Visit, operation: Operation, changed: Text | None = None) 
 
     `changed` says what has changed all the same, where the holder must know it.
     """
+    if not operation.state.is_open:
+        told(visit, operation)
     if operation.state is State.CONFIRMED:
         return None
-    if operation.state is State.REVERSED:
+    if operation.state in (State.REVERSED, State.REFUSED):
         return Refused("OPERATION_REVERSED", _NOT_DONE, _both(changed, _START_AGAIN))
     return Unknown(operation.number, _slip(visit, operation, changed))
 

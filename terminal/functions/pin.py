@@ -5,6 +5,7 @@ from __future__ import annotations
 from apdu.pin import Pin
 from apdu.status import CardRemoved, CardReset, NoAnswer
 from terminal.flow import Flow, committing
+from terminal.functions.earlier import earlier
 from terminal.functions.entry import admitted, new_pin, verified_pin
 from terminal.outcome import Done, Failed, Refused
 from terminal.policy import Function
@@ -28,9 +29,11 @@ def flow(visit: Visit) -> Flow:
     old = yield from verified_pin(visit, _OLD_TITLE)
     if isinstance(old, Refused):
         return old
-    with old, (yield from new_pin(visit.pin_rules, old)) as new:
-        yield from committing("正在修改密码，请勿取卡", "Changing the PIN: leave the card in")
-        failed = change(visit, old, new)
+    with old:
+        yield from earlier(visit)
+        with (yield from new_pin(visit.pin_rules, old)) as new:
+            yield from committing("正在修改密码，请勿取卡", "Changing the PIN: leave the card in")
+            failed = change(visit, old, new)
     return failed or Done(_CHANGED)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from backend_client.errors import BackendError
 from terminal.errors import explain
 from terminal.flow import Flow, tell, working
+from terminal.functions.earlier import earlier
 from terminal.functions.entry import admitted, holder_verified
 from terminal.outcome import Done, Refused
 from terminal.policy import Function
@@ -29,6 +30,7 @@ def flow(visit: Visit) -> Flow:
     refused = yield from holder_verified(visit, decision)
     if refused is not None:
         return refused
+    yield from earlier(visit)
     yield from working("正在查询", "Looking it up")
     sections: tuple[Section, ...] = (card_section(visit.basic),)
     try:

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from backend_client.codec import decode
-from backend_client.messages import Bill, ConfirmRequest, Settlement, Split, TrialRequest
-from terminal.clock import local
+from backend_client.messages import Bill, ConfirmRequest, Split, TrialRequest
 from terminal.flow import Flow, agreement, choice, committing, working
 from terminal.functions.commit import abandon, commit, unfinished
+from terminal.functions.earlier import earlier
 from terminal.functions.entry import admitted, holder_verified
+from terminal.functions.receipts import settlement_receipt
 from terminal.outcome import Cancelled, Done, Outcome, Refused, Stopped
 from terminal.policy import Function
-from terminal.receipt import Receipt, ReceiptLine
 from terminal.screens import Answer, Choose, Confirm, Option, Screen
-from terminal.sections import bill_section, money, split_lines, split_sections
-from terminal.store.journal import Kind, Operation
+from terminal.sections import bill_section, money, split_sections
+from terminal.store.journal import Kind
 from terminal.text import Text
 from terminal.visit import Visit
 
@@ -29,8 +28,6 @@ _YES = Text("确认结算", "Settle")
 _NO = Text("不结算", "Do not settle")
 _NO_BILLS = Text("没有待结算的账单。", "There is no bill to settle.")
 _SETTLED = Text("结算完成。", "The bill is settled.")
-_RECEIPT = Text("医疗费用结算单", "Settlement receipt")
-_KEEP = Text("请妥善保管本结算单。", "Please keep this receipt.")
 _WRONG_BILL = Refused(
     "BILL_DOES_NOT_ADD_UP",
     Text("这张账单的明细与合计不符，不能结算。", "The items of this bill do not make its total."),
@@ -59,6 +56,7 @@ def flow(visit: Visit) -> Flow:
     refused = yield from holder_verified(visit, decision)
     if refused is not None:
         return refused
+    yield from earlier(visit)
     yield from working("正在查询账单", "Looking for bills")
     bills = visit.client.bills(visit.card_ref).bills
     if not bills:
@@ -99,7 +97,8 @@ def _settled(visit: Visit, bill: Bill) -> Flow:
         return agreed
     request = ConfirmRequest(prepared.number, visit.card_ref, bill.bill_id, agreed)
     operation = commit(visit, prepared, request, visit.client.confirm)
-    return unfinished(visit, operation) or _done(visit, bill, operation)
+    failed = unfinished(visit, operation)
+    return failed or Done(_SETTLED, settlement_receipt(visit, operation, bill.department))
 
 
 def _agreed(visit: Visit, bill: Bill, number: str) -> Generator[Screen, Answer, Split | Outcome]:
@@ -120,18 +119,3 @@ def _agreed(visit: Visit, bill: Bill, number: str) -> Generator[Screen, Answer, 
     visit.still_here()
     yield from committing("正在结算，请稍候", "Settling, please wait")
     return trial.split
-
-
-def _done(visit: Visit, bill: Bill, operation: Operation) -> Done:
-    settlement = decode(Settlement, operation.result)
-    accounts = settlement.current_account_after_fen + settlement.past_accounts_after_fen
-    lines = (
-        ReceiptLine(Text("科室", "Department"), bill.department),
-        ReceiptLine(Text("结算编号", "Settlement"), settlement.settlement_id),
-        *split_lines(settlement.split),
-        ReceiptLine.amount(Text("账户余额", "Account balance after"), accounts),
-    )
-    receipt = Receipt(
-        _RECEIPT, settlement.number, local(settlement.settled_at), visit.place, lines, (_KEEP,)
-    )
-    return Done(_SETTLED, receipt)

@@ -3,6 +3,13 @@
 Blacklist ages and losses that lift by themselves are only as good as the clock. It loses trust when
 it goes back behind what this store has seen, or moves otherwise than the machine's steady time, or
 differs from the back office; it regains trust when the back office's time agrees with it.
+
+What it gained or lost against steady time adds up from one confirmation by the back office to the
+next, so that it cannot be walked forward in small steps. While the program is off there is no
+steady time to compare with. Forward, a clock may then have been set to anything: therefore it
+counts as not `confirmed` from each start until the back office has agreed. Admission makes this of
+it: losses do not lift by that clock. Nothing else is stopped, because nothing else becomes possible
+when a clock runs ahead; blacklist and status only look older than they are.
 """
 
 from __future__ import annotations
@@ -27,17 +34,23 @@ class ClockGuard:
         self._store = store
         self._clock = clock
         self._looking = Lock()
-        self._now, self._steady = clock.now(), clock.monotonic()
+        self._since, self._steady_since = clock.now(), clock.monotonic()
+        self._confirmed = False
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether the back office has agreed with this clock since the program began."""
+        return self._confirmed
 
     def trusted(self) -> bool:
         """Look at the clock, remember what was seen, and say whether it can be believed."""
         with self._looking:
             now = self._clock.now()
-            jumped = self._jumped(now)
+            drifted = self._drifted(now)
             latest, trusted = self._mark(now)
             if not trusted:
                 return False
-            if jumped or now < latest - TOLERANCE:
+            if drifted or now < latest - TOLERANCE:
                 self._put(latest, trusted=False)
                 return False
             if now - latest >= _WRITE_EVERY:
@@ -48,17 +61,16 @@ class ClockGuard:
         """Compare with the back office's time; that settles whether the clock is believed."""
         with self._looking:
             now = self._clock.now()
-            self._now, self._steady = now, self._clock.monotonic()
+            self._since, self._steady_since = now, self._clock.monotonic()
             trusted = abs(now - server_now) <= TOLERANCE
+            self._confirmed = trusted
             self._put(now if trusted else server_now, trusted=trusted)
             return trusted
 
-    def _jumped(self, now: datetime) -> bool:
-        """Whether wall time moved otherwise than steady time since the last look."""
-        steady = self._clock.monotonic()
-        moved, passed = now - self._now, timedelta(seconds=steady - self._steady)
-        self._now, self._steady = now, steady
-        return abs(moved - passed) > TOLERANCE
+    def _drifted(self, now: datetime) -> bool:
+        """Whether wall time moved otherwise than steady time since start or last confirmation."""
+        passed = timedelta(seconds=self._clock.monotonic() - self._steady_since)
+        return abs(now - self._since - passed) > TOLERANCE
 
     def _mark(self, now: datetime) -> tuple[datetime, bool]:
         """The latest instant seen, and whether the clock was believed then."""

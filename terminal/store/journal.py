@@ -4,24 +4,29 @@ States: PREPARED -> SENT -> CONFIRMED | REFUSED | UNKNOWN, UNKNOWN -> CONFIRMED 
 PREPARED -> REVERSED for what never left. An operation gets its number once and is durable before
 the first byte leaves; every step is durable when its method returns. A row is closed by evidence
 only. A lost answer makes UNKNOWN, never a second try: query first, then reverse (resolution.py).
+
+An operation that is PREPARED or SENT is in the hands of the visit that prepared it, until that
+visit lets go of it; then whoever resolves may take it (`left_open`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from threading import RLock
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
 from apdu.sam import NO_TERMINAL_NUMBER
 from backend_client.messages import CardRef, decode, encode
 from terminal.clock import Clock, local
 from terminal.errors import JournalError, NumbersExhausted
 from terminal.store.chain import ChainCheck, Head, check, event_hash, row_hash
-from terminal.store.schema import journal_event, operation
+from terminal.store.schema import journal_event, operation, untold
 from terminal.store.store import Store
 
 _SEQUENCE = "journal_sequence"
@@ -64,6 +69,10 @@ class Evidence(StrEnum):
     NEVER_SENT = "never sent"  # it is certain that the request did not reach the centre
 
 
+_ASKED = (Evidence.QUERY, Evidence.REVERSAL)
+"""What closes an operation some time after its holder was told that nobody knows."""
+
+
 _ALLOWED: Mapping[tuple[State, State], tuple[Evidence | None, ...]] = {
     (State.PREPARED, State.SENT): (None,),
     (State.PREPARED, State.REVERSED): (Evidence.NEVER_SENT,),
@@ -97,9 +106,12 @@ class Operation:
 class Journal:
     """The journal of one terminal.
 
-    `institution` is the 12 characters that open every number; `terminal_number` gives the 12 digits
-    of the security module, recorded with every operation. It is asked for only then: who merely
-    looks into the journal needs no security module.
+    `institution` is the 12 characters that open every number; a new enrolment sets it anew.
+    `terminal_number` gives the 12 digits of the security module, recorded with every operation. It
+    is asked for only then: who merely looks into the journal needs no security module.
+
+    `resolving` is held by whoever finds out what became of an operation: two who ask at once would
+    both want to end it.
     """
 
     def __init__(
@@ -111,33 +123,40 @@ class Journal:
     ) -> None:
         self._store = store
         self._clock = clock
-        self._institution = institution
+        self.institution = institution
         self._terminal_number = terminal_number
+        self.resolving = RLock()
+        self._in_hand: set[str] = set()
 
     def prepare(self, kind: Kind, card: CardRef, payload: Mapping[str, Any]) -> Operation:
         """Give an operation its number and make it durable. Raises `StoreError`.
 
-        Raises `NumbersExhausted` when this second has no number left.
+        It is in the caller's hands from then on: see `let_go`. Raises `NumbersExhausted` when this
+        second has no number left.
         """
         now = self._clock.now()
         terminal_number = self._terminal_number()
-        with self._store.writing() as connection:
-            number = self._next_number(connection, now)
-            row = {
-                "number": number,
-                "kind": kind.value,
-                "state": State.PREPARED.value,
-                "terminal_number": terminal_number,
-                "card_index": self._store.index(card.card_id),
-                "card": self._store.seal(encode(card), _place("card", number)),
-                "payload": self._store.seal(dict(payload), _place("payload", number)),
-                "result": None,
-                "evidence": None,
-                "prepared_at": now,
-                "changed_at": now,
-            }
-            connection.execute(operation.insert().values(row))
-            self._append(connection, row, note=None)
+        with ExitStack() as undone:
+            with self._store.writing() as connection:
+                number = self._next_number(connection, now)
+                self._in_hand.add(number)  # before anybody else can see the row
+                undone.callback(self._in_hand.discard, number)
+                row = {
+                    "number": number,
+                    "kind": kind.value,
+                    "state": State.PREPARED.value,
+                    "terminal_number": terminal_number,
+                    "card_index": self._store.index(card.card_id),
+                    "card": self._store.seal(encode(card), _place("card", number)),
+                    "payload": self._store.seal(dict(payload), _place("payload", number)),
+                    "result": None,
+                    "evidence": None,
+                    "prepared_at": now,
+                    "changed_at": now,
+                }
+                connection.execute(operation.insert().values(row))
+                self._append(connection, row, note=None)
+            undone.pop_all()
         return self._operation(row)
 
     def mark_sent(self, prepared: Operation, payload: Mapping[str, Any] | None = None) -> Operation:
@@ -159,9 +178,18 @@ class Journal:
         """SENT -> UNKNOWN: the answer was lost."""
         return self._step(sent, State.UNKNOWN, note=note)
 
-    def reverse(self, unknown: Operation, evidence: Evidence, note: str | None = None) -> Operation:
-        """UNKNOWN -> REVERSED, or PREPARED -> REVERSED for what was never sent."""
-        return self._step(unknown, State.REVERSED, evidence=evidence, note=note)
+    def reverse(
+        self,
+        unknown: Operation,
+        evidence: Evidence,
+        note: str | None = None,
+        result: Mapping[str, Any] | None = None,
+    ) -> Operation:
+        """UNKNOWN -> REVERSED, or PREPARED -> REVERSED for what was never sent.
+
+        `result` is what the centre answered to the reversal.
+        """
+        return self._step(unknown, State.REVERSED, evidence=evidence, note=note, result=result)
 
     def find(self, number: str) -> Operation | None:
         """The operation of this number."""
@@ -169,6 +197,21 @@ class Journal:
         with self._store.reading() as connection:
             row = connection.execute(query).first()
         return None if row is None else self._operation(row._asdict())
+
+    def let_go(self, operation: Operation) -> None:
+        """The visit that prepared it works on it no longer, whatever state it has come to."""
+        self._in_hand.discard(operation.number)
+
+    def left_open(self, card_id: str | None = None) -> tuple[Operation, ...]:
+        """The open operations that nobody works on any more: those to be resolved.
+
+        UNKNOWN ones always are; PREPARED and SENT ones once their visit has let go of them.
+        """
+        return tuple(
+            one
+            for one in self.open_operations(card_id)
+            if one.state is State.UNKNOWN or one.number not in self._in_hand
+        )
 
     def open_operations(self, card_id: str | None = None) -> tuple[Operation, ...]:
         """Every operation without an end, oldest first; with `card_id`, that card's only."""
@@ -182,6 +225,23 @@ class Journal:
         with self._store.reading() as connection:
             rows = connection.execute(query).all()
         return tuple(self._operation(row._asdict()) for row in rows)
+
+    def untold(self, card_id: str) -> tuple[Operation, ...]:
+        """What ended for this card by asking the centre, and its holder does not know, in order."""
+        query = (
+            select(operation)
+            .join(untold, untold.c.number == operation.c.number)
+            .where(untold.c.card_index == self._store.index(card_id))
+            .order_by(operation.c.prepared_at, operation.c.number)
+        )
+        with self._store.reading() as connection:
+            rows = connection.execute(query).all()
+        return tuple(self._operation(row._asdict()) for row in rows)
+
+    def told(self, ended: Operation) -> None:
+        """The holder knows how this operation ended."""
+        with self._store.writing() as connection:
+            connection.execute(delete(untold).where(untold.c.number == ended.number))
 
     def counts(self) -> dict[State, int]:
         """How many operations there are in each state."""
@@ -236,6 +296,9 @@ class Journal:
         with self._store.writing() as connection:
             row = self._change(connection, before, change)
             self._append(connection, row, note)
+            if evidence in _ASKED:
+                note_untold = {"number": number, "card_index": row["card_index"]}
+                connection.execute(untold.insert().values(note_untold))
         return self._operation(row)
 
     def _change(
@@ -272,7 +335,7 @@ class Journal:
         institution that were installed together do not count in step. When the clock went back,
         numbers that were given then are passed over.
         """
-        prefix = f"{self._institution}{local(now):%Y%m%d%H%M%S}"
+        prefix = f"{self.institution}{local(now):%Y%m%d%H%M%S}"
         last = self._store.get(_SEQUENCE, connection)
         sequence = last["last"] if last else int.from_bytes(self._store.random(4), "big")
         taken = _taken(connection, prefix)

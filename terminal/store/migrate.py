@@ -3,13 +3,18 @@
 A fresh store is made at the newest revision at once. An older one is copied aside first, then led
 up in one transaction, so a crash leaves either the old store or the new one. Alembic is imported
 only when there is something to lead.
+
+Some revisions seal what was in clear: they are given the store's key, as a `Keyed`, which has been
+checked before.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
+from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine, inspect, text
 
@@ -20,11 +25,27 @@ from terminal.store.schema import REVISIONS, metadata
 NEWEST = REVISIONS[-1]
 
 
-def bring_up_to_date(engine: Engine, file: Path) -> None:
+class Keyed(Protocol):
+    """What a revision needs of a store with its key. See `Store`."""
+
+    def check_key(self) -> None:
+        """Raise `StoreKeyWrong` unless the key is the store's."""
+        ...
+
+    def index(self, text: str) -> bytes:
+        """The blind index of a text, 32 bytes."""
+        ...
+
+    def seal(self, value: Mapping[str, Any], context: str) -> bytes:
+        """A JSON object, sealed for one place."""
+        ...
+
+
+def bring_up_to_date(engine: Engine, file: Path, keyed: Keyed) -> None:
     """Make the tables, or migrate them after copying `file` aside.
 
-    Raises `StoreTooNew` for a revision this program does not know and `StoreDamaged` for a database
-    that is not a store.
+    Raises `StoreTooNew` for a revision this program does not know, `StoreDamaged` for a database
+    that is not a store, and `StoreKeyWrong` before anything is changed with a wrong key.
     """
     with engine.connect() as connection:
         revision = stored_revision(connection)
@@ -32,8 +53,9 @@ def bring_up_to_date(engine: Engine, file: Path) -> None:
         with engine.begin() as connection:
             _create(connection)
     elif revision != NEWEST:
+        keyed.check_key()
         back_up(file, revision)
-        migrate(engine)
+        migrate(engine, keyed)
 
 
 def stored_revision(connection: Connection) -> str | None:
@@ -71,7 +93,7 @@ def _create(connection: Connection) -> None:
     connection.execute(text("INSERT INTO alembic_version VALUES (:newest)"), {"newest": NEWEST})
 
 
-def migrate(engine: Engine, target: str = NEWEST) -> None:
+def migrate(engine: Engine, keyed: Keyed, target: str = NEWEST) -> None:
     """Lead the store of `engine` up to the revision `target`, all or nothing."""
     from alembic import command
     from alembic.config import Config
@@ -80,4 +102,5 @@ def migrate(engine: Engine, target: str = NEWEST) -> None:
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     with engine.begin() as connection:
         config.attributes["connection"] = connection
+        config.attributes["keyed"] = keyed
         command.upgrade(config, target)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import (
     DDL,
+    Boolean,
     Column,
     Dialect,
     ForeignKey,
@@ -25,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.schema import ExecutableDDLElement
 from sqlalchemy.types import TypeDecorator
 
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003", "0004")
 """Every revision of the schema, oldest first."""
 
 
@@ -109,19 +110,20 @@ blacklist = Table(
 blacklist_entry = Table(
     "blacklist_entry",
     metadata,
-    Column("entry_id", String(64), primary_key=True),
-    Column("card_id", String(32)),
-    Column("number_from", String(9)),
-    Column("number_to", String(9)),
-    Column("reason", String(20), nullable=False),
-    Column("scope", String(60), nullable=False),
-    Column("action", String(30), nullable=False),
-    Column("valid_from", String(32), nullable=False),
-    Column("valid_until", String(32)),
-    Index("blacklist_entry_by_card", "card_id"),
-    Index("blacklist_entry_by_number", "number_from"),
+    Column("entry_index", LargeBinary(32), primary_key=True),
+    Column("card_index", LargeBinary(32)),
+    Column("number_index", LargeBinary(32)),
+    Column("is_range", Boolean, nullable=False),
+    Column("entry", LargeBinary, nullable=False),
+    Index("blacklist_entry_by_card", "card_index"),
+    Index("blacklist_entry_by_number", "number_index"),
+    Index("blacklist_entry_by_range", "is_range"),
 )
-"""The entries of the list in force, as they were signed."""
+"""The entries of the list in force, as they were signed, sealed.
+
+An entry is found by the blind index of its card id, or of its card number when it names one number
+only. What names a range of numbers has neither: it is marked and looked at each time.
+"""
 
 audit = Table(
     "audit",
@@ -139,6 +141,15 @@ audit = Table(
     sqlite_autoincrement=True,
 )
 """Who used which card, when, through which face and for what (Articles 25, 27). Append-only."""
+
+untold = Table(
+    "untold",
+    metadata,
+    Column("number", String(30), ForeignKey("operation.number"), primary_key=True),
+    Column("card_index", LargeBinary(32), nullable=False),
+    Index("untold_by_card", "card_index"),
+)
+"""Operations that ended while nobody stood there, until their holder has been told."""
 
 card_status = Table(
     "card_status",

@@ -2,26 +2,43 @@
 
 Sealed, found by the card's blind index. It is kept as it was said; what it means later (a temporary
 loss lapses by itself) is for admission to say.
+
+A later status replaces an earlier one, never the other way round. One from the future, of a back
+office whose clock is far ahead, is not kept: no later one could replace it until then.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import select
+import logging
+from datetime import timedelta
+
+from sqlalchemy import or_, select
 from sqlalchemy.dialects.sqlite import insert
 
 from backend_client.messages import CardStatus, decode, encode
+from terminal.clock import Clock
 from terminal.store.schema import card_status
 from terminal.store.store import Store
+
+log = logging.getLogger(__name__)
+
+TOLERANCE = timedelta(minutes=5)
+"""How far the back office's clock may be ahead of this one."""
 
 
 class StatusCache:
     """The last known status of each card that was used here."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
+        self._clock = clock
 
     def keep(self, status: CardStatus) -> None:
-        """Remember `status`, unless a later one is known already."""
+        """Remember `status`, unless it is from the future or a later one is known already."""
+        latest = self._clock.now() + TOLERANCE
+        if status.as_of > latest:
+            log.warning("a card's status is from the future and not kept")
+            return
         index = self._store.index(status.card.card_id)
         row = {
             "card_index": index,
@@ -29,7 +46,7 @@ class StatusCache:
             "as_of": status.as_of,
         }
         statement = insert(card_status).values(row)
-        newer = statement.excluded.as_of >= card_status.c.as_of
+        newer = or_(statement.excluded.as_of >= card_status.c.as_of, card_status.c.as_of > latest)
         with self._store.writing() as connection:
             connection.execute(
                 statement.on_conflict_do_update(

@@ -1,8 +1,9 @@
 """The store: one SQLite file, opened by one process, written durably.
 
-Write-ahead log, every commit synced to the disk (`synchronous=FULL`), foreign keys enforced. All
-writers of this process take turns; readers do not wait for them. Journal, blacklist, audit trail
-and the rest are written on top of `reading`, `writing` and the single values of `meta`.
+Write-ahead log, every commit synced to the disk (`synchronous=FULL`), foreign keys enforced, what
+is deleted overwritten. All writers of this process take turns; readers do not wait for them.
+Journal, blacklist, audit trail and the rest are written on top of `reading`, `writing` and the
+single values of `meta`.
 """
 
 from __future__ import annotations
@@ -87,9 +88,9 @@ class Store:
         try:
             with typed_faults():
                 _check_pages(engine)
-                bring_up_to_date(engine, file)
                 store = cls(engine, key, random, lock)
-                store._check_key()
+                bring_up_to_date(engine, file, store)
+                store.check_key()
                 return store
         except BaseException:
             engine.dispose()
@@ -122,9 +123,12 @@ class Store:
         with self._writers, typed_faults(), writer.begin() as connection:
             yield connection
 
-    def index(self, card_id: str) -> bytes:
-        """The 32 bytes by which the store finds a card without knowing it."""
-        return blind_index(self._key, card_id.encode("ascii"))
+    def index(self, text: str) -> bytes:
+        """The 32 bytes by which the store finds a card id, or another text, without knowing it.
+
+        A card id stands for itself; whatever else is looked up so says what it is: `number/...`.
+        """
+        return blind_index(self._key, text.encode())
 
     def seal(self, value: Mapping[str, Any], context: str) -> bytes:
         """A JSON object, sealed for one place: table, column and row."""
@@ -161,7 +165,7 @@ class Store:
         )
         return None
 
-    def _check_key(self) -> None:
+    def check_key(self) -> None:
         """Raise `StoreKeyWrong` unless the key is the one this store was made with."""
         try:
             known = self.get(_KEY_CHECK)
@@ -204,6 +208,7 @@ def _engine(file: Path) -> Engine:
             "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",
+            "secure_delete=ON",
         ):
             connection.execute(f"PRAGMA {pragma}")
 

@@ -373,10 +373,23 @@ def test_with_an_untrusted_clock_value_stops_and_reading_goes_on() -> None:
 
 
 @pytest.mark.article(18)
-def test_with_an_untrusted_clock_a_temporary_loss_does_not_lift() -> None:
-    """Setting the clock forward must not bring a lost card back."""
-    case = GOOD.but(listing=temporary(NOW - DAY), clock_trusted=False)
-    assert reason(case.decide(Function.READ)) is Reason.LISTED_TEMPORARY_LOSS
+@pytest.mark.parametrize("doubt", ["clock_trusted", "clock_confirmed"])
+def test_with_a_doubtful_clock_a_temporary_loss_does_not_lift(doubt: str) -> None:
+    """Setting the clock forward must not bring a lost card back, however the loss is known."""
+    lost = status_of("temporarily_lost", state_until=NOW - SECOND)
+    for case in (GOOD.but(listing=temporary(NOW - DAY)), GOOD.but(status=lost, online=False)):
+        assert reason(case.decide(Function.READ)) is None
+        context = replace(case.context, **{doubt: False})  # type: ignore[arg-type]  # see above
+        doubtful = replace(case, context=context)
+        assert reason(doubtful.decide(Function.READ)) is Reason.LISTED_TEMPORARY_LOSS
+
+
+def test_a_clock_that_is_only_not_confirmed_stops_nothing_else() -> None:
+    begins_later = GOOD.but(listing=listing(entry(valid_from=NOW + SECOND)), clock_confirmed=False)
+    for function in (Function.READ, Function.QUERY, Function.SETTLEMENT):
+        decision = begins_later.decide(function)
+        assert isinstance(decision, Admitted)
+        assert decision.remarks == ()
 
 
 def test_an_unfinished_operation_blocks_money_only() -> None:

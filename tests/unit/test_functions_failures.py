@@ -6,19 +6,28 @@ Card, terminal, network and back office are the real parts, in this process.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from apdu.pin import Pin
 from apdu.readers.inprocess import InProcessReader
 from apdu.status import CardError, CardRemoved, PinBlocked
-from backend_client.errors import BadMessage, Unreachable
-from backend_client.messages import AccountOverview, BillList, Settlement, Trial, dump, load
+from backend_client.errors import BadMessage, NotEnrolled, Unreachable
+from backend_client.messages import (
+    AccountOverview,
+    BillList,
+    Problem,
+    Settlement,
+    Trial,
+    dump,
+    load,
+)
 from backend_client.transport import Reply
 from simulator.backoffice.seed import DEVELOPMENT_CODE
 from simulator.card.card import SimulatedCard
@@ -31,7 +40,7 @@ from simulator.network import Fault
 from simulator.scene import Audience, Scene
 from simulator.story import BEGINS, INITIAL_PIN, OWN_PIN
 from terminal.drivers.scripted import Scripted
-from terminal.errors import StoreFull
+from terminal.errors import StoreFull, StoreUnavailable
 from terminal.outcome import (
     Cancelled,
     Done,
@@ -46,7 +55,7 @@ from terminal.outcome import (
 from terminal.policy import Function
 from terminal.reasons import Reason
 from terminal.receipt import Receipt
-from terminal.screens import AskPin, Choose, Confirm, Screen
+from terminal.screens import AskPin, Choose, Confirm, Message, ReceiptScreen, Screen, Tone
 from terminal.store.journal import Evidence, Journal, Operation, State
 
 ADULT, FRESH, OLD, FORGED = (
@@ -58,6 +67,7 @@ BILL_FEN = 25020
 CONFIRM, QUERY, REVERSE = "/v1/settlements", "/v1/operations/query", "/v1/operations/reverse"
 TRIAL, BILLS, ACTIVATE = "/v1/settlements/trial", "/v1/bills/search", "/v1/activations"
 BLACKLIST = "/v1/blacklist"
+UNAUTHORISED = Problem("about:blank", "no", 401, "UNAUTHORIZED")
 
 
 @dataclass(frozen=True)
@@ -674,8 +684,45 @@ def test_a_full_disk_before_sending_sends_nothing(
     assert isinstance(outcome.error, StoreFull)
     assert CONFIRM not in scene.network.paths
     monkeypatch.undo()
-    assert len(scene.terminal.recover().closed) == 1
+    assert operations(scene) == {State.REVERSED: 1}, "it was closed at once"
+    assert_in_order(scene)
     assert isinstance(serve(scene, chip_of(ADULT), SETTLEMENT), Done)
+
+
+def test_a_full_disk_that_lets_nothing_be_closed_leaves_it_to_the_running_terminal(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> Operation:
+        raise StoreFull("no space left")
+
+    def broken(*_: object) -> Operation:
+        raise StoreUnavailable("and then the disk is gone")
+
+    monkeypatch.setattr(Journal, "mark_sent", full)
+    monkeypatch.setattr(Journal, "reverse", broken)
+    outcome = serve(scene, chip_of(ADULT), SETTLEMENT)
+    assert isinstance(outcome, Failed)
+    assert isinstance(outcome.error, StoreFull), "not what went wrong in closing it"
+    monkeypatch.undo()
+    assert operations(scene) == {State.PREPARED: 1}
+    assert len(scene.terminal.resolve_unknown().closed) == 1
+    assert_in_order(scene)
+
+
+def test_a_row_marked_as_sent_although_that_failed_is_closed_as_never_sent(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark = Journal.mark_sent
+
+    def late(self: Journal, prepared: Operation, payload: Mapping[str, Any]) -> Operation:
+        mark(self, prepared, payload)
+        raise StoreFull("after all")
+
+    monkeypatch.setattr(Journal, "mark_sent", late)
+    assert isinstance(serve(scene, chip_of(ADULT), SETTLEMENT), Failed)
+    assert CONFIRM not in scene.network.paths
+    assert operations(scene) == {State.REFUSED: 1}
+    assert_in_order(scene)
 
 
 def test_a_full_disk_after_sending_leaves_it_to_recovery(
@@ -690,11 +737,197 @@ def test_a_full_disk_after_sending_leaves_it_to_recovery(
     outcome = serve(scene, chip_of(ADULT), SETTLEMENT)
     assert isinstance(outcome, Unknown), "money has moved, so nobody says that nothing happened"
     monkeypatch.undo()
-    recovery = scene.terminal.recover()
+    recovery = scene.terminal.resolve_unknown()
     assert [operation.state for operation in recovery.closed] == [State.CONFIRMED]
     assert recovery.closed[0].evidence is Evidence.QUERY
     assert money(scene) == before - BILL_FEN
     assert_in_order(scene)
+
+
+@pytest.mark.parametrize("job", [ACTIVATION, SETTLEMENT], ids=lambda job: job.function.value)
+def test_nothing_after_the_confirmation_is_told_as_a_failure(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, job: Job
+) -> None:
+    """Neither the status that cannot be kept, nor the receipt that cannot be made."""
+
+    def broken(*_: object) -> None:
+        raise StoreFull("no space left")
+
+    monkeypatch.setattr(Journal, "told", broken)
+    monkeypatch.setattr("terminal.functions.activation.decode", broken)
+    monkeypatch.setattr("terminal.functions.receipts.decode", broken)
+    outcome = serve(scene, chip_of(job.profile), job)
+    assert isinstance(outcome, Done)
+    assert operations(scene) == {State.CONFIRMED: 1}
+    if job is SETTLEMENT:
+        assert outcome.receipt is not None
+        assert scene.terminal.journal.find(outcome.receipt.number) is not None
+        assert "补打" in outcome.receipt.notes[0].zh
+
+
+# Two who ask at once, and faults of the program
+
+
+@pytest.mark.parametrize("job", [ACTIVATION, SETTLEMENT], ids=lambda job: job.function.value)
+def test_what_the_background_has_resolved_is_told_as_it_ended(scene: Scene, job: Job) -> None:
+    def overtake(reply: Reply) -> Reply:
+        scene.terminal.resolve_unknown()
+        return reply
+
+    scene.network.fail(ACTIVATE if job is ACTIVATION else CONFIRM, Fault.ANSWER_LOST)
+    scene.network.garble(QUERY, overtake)
+    outcome = serve(scene, chip_of(job.profile), job)
+    assert isinstance(outcome, Done)
+    assert (outcome.receipt is not None) is (job is SETTLEMENT)
+    assert operations(scene) == {State.CONFIRMED: 1}
+    assert_in_order(scene)
+
+
+def breaks_down(_: Reply) -> Reply:
+    raise ValueError("a fault of the program")
+
+
+def test_a_fault_of_the_program_while_sending_is_a_lost_answer(scene: Scene) -> None:
+    before = money(scene)
+    scene.network.garble(CONFIRM, breaks_down)
+    outcome = serve(scene, chip_of(ADULT), SETTLEMENT)
+    assert isinstance(outcome, Done)
+    assert outcome.receipt is not None
+    assert money(scene) == before - BILL_FEN
+    assert_in_order(scene)
+
+
+def test_a_fault_of_the_program_while_asking_gives_a_slip(scene: Scene) -> None:
+    scene.network.garble(CONFIRM, breaks_down)
+    scene.network.garble(QUERY, breaks_down)
+    assert isinstance(serve(scene, chip_of(ADULT), SETTLEMENT), Unknown)
+    assert operations(scene) == {State.UNKNOWN: 1}
+    assert [o.state for o in scene.terminal.resolve_unknown().closed] == [State.CONFIRMED]
+    assert_in_order(scene)
+
+
+def test_a_token_that_the_centre_refuses_is_an_answer(scene: Scene) -> None:
+    scene.network.garble(CONFIRM, lambda _: Reply(401, dump(UNAUTHORISED), {}))
+    outcome = serve(scene, chip_of(ADULT), SETTLEMENT)
+    assert isinstance(outcome, Failed)
+    assert isinstance(outcome.error, NotEnrolled)
+    assert operations(scene) == {State.REFUSED: 1}
+    with scene.terminal.store.reading() as connection:
+        closed_by = connection.exec_driver_sql("SELECT evidence FROM operation").scalars().all()
+    assert closed_by == [Evidence.ANSWER.value]
+
+
+# What became of it, told to who comes back
+
+
+def shown(scene: Scene, chip: SimulatedCard, job: Job, *answers: Scripted) -> list[Screen]:
+    """The screens of one use of a function."""
+    seen: list[Screen] = []
+
+    class Witness(Audience):
+        def saw(self, screen: Screen) -> None:
+            seen.append(screen)
+
+    scene.audience = Witness()
+    serve(scene, chip, job, *answers)
+    return seen
+
+
+def numbers_told(screens: list[Screen]) -> list[str]:
+    return [screen.receipt.number for screen in screens if isinstance(screen, ReceiptScreen)]
+
+
+def left_unknown(scene: Scene, job: Job, fault: Fault, chip: SimulatedCard) -> str:
+    """Serve `job` so that its holder leaves with a slip; the number on it."""
+    scene.network.fail(ACTIVATE if job is ACTIVATION else CONFIRM, fault)
+    scene.network.fail(QUERY, *[Fault.REQUEST_LOST] * 3)
+    outcome = serve(scene, chip, job)
+    assert isinstance(outcome, Unknown)
+    return outcome.number
+
+
+@pytest.mark.parametrize("by", ["admission", "recovery"])
+def test_a_settlement_confirmed_later_gives_its_receipt_once(scene: Scene, by: str) -> None:
+    chip = chip_of(ADULT)
+    number = left_unknown(scene, SETTLEMENT, Fault.ANSWER_LOST, chip)
+    if by == "recovery":
+        assert len(scene.terminal.recover().closed) == 1
+    other = load_profile("adult-2.0")
+    assert other.pin is not None
+    assert numbers_told(shown(scene, chip_of(other), LOOK_UP, other.pin.value)) == []
+    assert numbers_told(shown(scene, chip, READ)) == [], "not before the PIN"
+    screens = shown(scene, chip, SETTLEMENT, PIN)
+    assert numbers_told(screens) == [number]
+    (receipt,) = [s.receipt for s in screens if isinstance(s, ReceiptScreen)]
+    assert any(line.value == "¥ 250.20" for line in receipt.lines)
+    last = screens[-1]
+    assert isinstance(last, Message)
+    assert last.title.en == "There is no bill to settle."
+    assert numbers_told(shown(scene, chip, SETTLEMENT, PIN)) == []
+
+
+@pytest.mark.parametrize("job", [LOOK_UP, CHANGE_PIN], ids=lambda job: job.function.value)
+def test_every_function_behind_the_pin_tells_it(scene: Scene, job: Job) -> None:
+    chip = chip_of(ADULT)
+    number = left_unknown(scene, SETTLEMENT, Fault.ANSWER_LOST, chip)
+    scene.terminal.recover()
+    assert numbers_told(shown(scene, chip, job)) == [number]
+
+
+def test_a_receipt_that_was_not_seen_is_shown_again(scene: Scene) -> None:
+    chip = chip_of(ADULT)
+    number = left_unknown(scene, SETTLEMENT, Fault.ANSWER_LOST, chip)
+    scene.terminal.recover()
+
+    class Leaves(Audience):
+        def saw(self, screen: Screen) -> None:
+            if isinstance(screen, ReceiptScreen):
+                raise Cancelled
+
+    scene.audience = Leaves()
+    assert isinstance(serve(scene, chip, SETTLEMENT), Stopped)
+    assert numbers_told(shown(scene, chip, SETTLEMENT, PIN)) == [number]
+
+
+def test_a_settlement_reversed_later_is_told_as_not_done(scene: Scene) -> None:
+    chip = chip_of(ADULT)
+    number = left_unknown(scene, SETTLEMENT, Fault.REQUEST_LOST, chip)
+    screens = shown(scene, chip, SETTLEMENT)
+    (message,) = [s for s in screens if isinstance(s, Message) and number in str(s.body)]
+    assert message.code == "OPERATION_REVERSED"
+    assert len(numbers_told(screens)) == 1, "and then the bill is settled"
+    assert number not in numbers_told(screens)
+    again = shown(scene, chip, LOOK_UP)
+    assert not [s for s in again if isinstance(s, Message) and number in str(s.body)]
+
+
+@pytest.mark.article(12)
+def test_an_activation_that_came_through_later_is_told(scene: Scene) -> None:
+    chip = chip_of(FRESH)
+    number = left_unknown(scene, ACTIVATION, Fault.ANSWER_LOST, chip)
+    scene.terminal.recover()
+    screens = shown(scene, chip, LOOK_UP, OWN_PIN)
+    assert [s.tone for s in screens if isinstance(s, Message) and number in str(s.body)] == [
+        Tone.SUCCESS
+    ]
+
+
+@pytest.mark.article(12)
+def test_an_activation_that_was_undone_is_told_before_the_next(scene: Scene) -> None:
+    chip = chip_of(FRESH)
+    number = left_unknown(scene, ACTIVATION, Fault.REQUEST_LOST, chip)
+    screens = shown(scene, chip, ACTIVATION, True, OWN_PIN)
+    assert [s.code for s in screens if isinstance(s, Message) and number in str(s.body)] == [
+        "OPERATION_REVERSED"
+    ]
+    assert is_active(scene, FRESH)
+
+
+def test_what_was_told_at_once_is_not_told_again(scene: Scene) -> None:
+    chip = chip_of(ADULT)
+    scene.network.fail(CONFIRM, Fault.ANSWER_LOST)
+    assert isinstance(serve(scene, chip, SETTLEMENT), Done)
+    assert numbers_told(shown(scene, chip, LOOK_UP)) == []
 
 
 # The blacklist

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -87,7 +88,7 @@ class Desk:
             card=self.session.card,
             basic=self.session.basic,
             client=cast(Any, None),
-            journal=cast(Any, None),
+            journal=cast(Any, SimpleNamespace(untold=lambda _: ())),
             clock=cast(Any, None),
             place="",
             pin_rules=RULES,

@@ -61,9 +61,10 @@ def test_nothing_personal_is_in_the_log_or_on_the_disk(
         for what, secret in secrets_of(profile).items():
             for spelling in spellings(secret):
                 assert spelling not in logged.encode(), f"a {what} is in the log"
-                if what == "card id":
-                    continue  # the blacklist names listed cards by it, as it was signed
                 found = [name for name, data in files.items() if spelling in data]
+                if what == "card id":
+                    # The back office publishes the blacklist, which names listed cards by it.
+                    found = [name for name in found if not name.startswith("backoffice")]
                 assert not found, f"a {what} is readable in {found}"
 
 

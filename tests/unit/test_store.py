@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, create_engine, select, text
 from sqlalchemy.exc import IntegrityError
 
+from backend_client.blacklist import set_hash
+from backend_client.messages import BlacklistEntry
 from backend_client.sealing import Sealer
+from terminal.clock import SHANGHAI
 from terminal.errors import (
     StoreDamaged,
     StoreError,
@@ -27,10 +34,12 @@ from terminal.errors import (
     StoreUnavailable,
 )
 from terminal.store import migrate
+from terminal.store.blacklist import BlacklistStore
 from terminal.store.schema import FORBIDDEN, REVISIONS, audit, meta, metadata
 from terminal.store.store import DATABASE, KEY_FILE, Store
 
 KEY = bytes(range(32))
+NOW = datetime(2026, 3, 4, 10, tzinfo=SHANGHAI)
 posix_only = pytest.mark.skipif(os.name != "posix", reason="file modes are those of POSIX")
 
 Open = Callable[..., Store]
@@ -61,6 +70,7 @@ def test_a_new_store_is_durable_private_and_strict(tmp_path: Path, opened: Open)
         assert pragma(connection, "journal_mode") == "wal"
         assert pragma(connection, "synchronous") == 2  # FULL
         assert pragma(connection, "foreign_keys") == 1
+        assert pragma(connection, "secure_delete") == 1
         assert migrate.stored_revision(connection) == REVISIONS[-1]
 
 
@@ -279,15 +289,30 @@ def schema_of(file: Path) -> set[tuple[str, str]]:
 def test_migrations_lead_to_the_schema_of_a_new_store(tmp_path: Path, opened: Open) -> None:
     opened(tmp_path / "new").close()
     engine = create_engine(f"sqlite:///{tmp_path / 'led.sqlite'}")
-    migrate.migrate(engine)
+    migrate.migrate(engine, KEYED)
     engine.dispose()
     assert schema_of(tmp_path / "led.sqlite") == schema_of(tmp_path / "new" / DATABASE)
+
+
+class NoKey:
+    """For revisions that seal nothing."""
+
+    def check_key(self) -> None: ...
+
+    def index(self, text: str) -> bytes:
+        raise AssertionError(text)
+
+    def seal(self, value: Mapping[str, Any], context: str) -> bytes:
+        raise AssertionError(context)
+
+
+KEYED = NoKey()
 
 
 def make_0001(file: Path) -> None:
     """A store as the first revision left it, with something in it."""
     engine = create_engine(f"sqlite:///{file}")
-    migrate.migrate(engine, "0001")
+    migrate.migrate(engine, KEYED, "0001")
     engine.dispose()
     sealer = Sealer(KEY, Random(3).randbytes)
     with closing(sqlite3.connect(file)) as raw:
@@ -326,6 +351,87 @@ def test_a_migration_that_fails_leaves_the_older_store(tmp_path: Path, opened: O
     with pytest.raises(StoreError):
         opened()
     assert schema_of(tmp_path / DATABASE) == before
+
+
+LISTED = BlacklistEntry(
+    "L1", "990100d15600000500000001ffffffff", None, None, "temporary_loss",
+    ("social_security", "transport"), "refuse", NOW, NOW + timedelta(days=5),
+)  # fmt: skip
+ENTRIES = (
+    LISTED,
+    replace(LISTED, entry_id="L2", card_id=None, number_from="A12345678", number_to="A12345678"),
+    replace(LISTED, entry_id="L3", card_id=None, number_from="B00000007", number_to="B99999997"),
+    replace(LISTED, entry_id="L4", number_from="C12345678", number_to="C12345678"),
+)
+
+
+def make_0002(file: Path) -> None:
+    """A store as the second revision left it, with a blacklist in force, in clear."""
+    make_0001(file)
+    engine = create_engine(f"sqlite:///{file}")
+    migrate.migrate(engine, KEYED, "0002")
+    engine.dispose()
+    head = {
+        "issuer": "urn:example:centre", "version": 3, "set_hash": set_hash(ENTRIES).hex(),
+        "issued_at": NOW.isoformat(), "expires_at": (NOW + timedelta(days=7)).isoformat(),
+        "regions": ["990100"], "covered_until": NOW.isoformat(), "entries": len(ENTRIES),
+    }  # fmt: skip
+    with closing(sqlite3.connect(file)) as raw:
+        raw.execute("INSERT INTO blacklist VALUES (1, ?, ?)", (json.dumps(head), NOW.isoformat()))
+        for entry in ENTRIES:
+            until = entry.valid_until.isoformat() if entry.valid_until else None
+            raw.execute(
+                "INSERT INTO blacklist_entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    *(entry.entry_id, entry.card_id, entry.number_from, entry.number_to),
+                    *(entry.reason, " ".join(entry.scope), entry.action),
+                    *(entry.valid_from.isoformat(), until),
+                ),
+            )
+        raw.commit()
+
+
+def in_clear(directory: Path) -> set[str]:
+    """The card identifiers of `ENTRIES` that can be read in the store's own files."""
+    files = (file for file in directory.glob(f"{DATABASE}*") if file.suffix != ".bak")
+    raw = b"".join(file.read_bytes() for file in files)
+    named = {x for e in ENTRIES for x in (e.card_id, e.number_from, e.number_to) if x}
+    return {x for x in named if x.encode() in raw}
+
+
+@pytest.mark.article(25)
+def test_the_blacklist_of_an_older_store_stays_in_force_and_is_sealed(
+    tmp_path: Path, opened: Open
+) -> None:
+    make_0002(tmp_path / DATABASE)
+    assert len(in_clear(tmp_path)) == 5, "the test sees what is in clear"
+    store = opened()
+    index = BlacklistStore(store)
+    loaded = index.load()
+    assert loaded is not None
+    assert loaded.entries == {entry.entry_id: entry for entry in ENTRIES}
+    assert set_hash(loaded.entries.values()) == loaded.set_hash
+    assert index.keys() == ()
+    assert [e.entry_id for e in index.lookup(LISTED.card_id or "", "C12345678")] == ["L1", "L4"]
+    assert [e.entry_id for e in index.lookup("0" * 32, "A12345678")] == ["L2"]
+    assert [e.entry_id for e in index.lookup("0" * 32, "B55555555")] == ["L3"]
+    index.apply(replace(loaded, version=4, entries={"L3": ENTRIES[2]}), NOW)
+    assert index.lookup("0" * 32, "A12345678") == (), "what was led up can be taken off again"
+    store.close()
+    assert in_clear(tmp_path) == set()
+
+
+def test_with_a_wrong_key_an_older_store_is_left_alone(tmp_path: Path, opened: Open) -> None:
+    make_0002(tmp_path / DATABASE)
+    before = (tmp_path / DATABASE).read_bytes()
+    with pytest.raises(StoreKeyWrong):
+        opened(key=bytes(32))
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as raw:
+        assert raw.execute("SELECT version_num FROM alembic_version").fetchone() == ("0002",)
+        assert raw.execute("SELECT count(*) FROM blacklist_entry").fetchone() == (4,)
+    assert not (tmp_path / f"{DATABASE}.0002.bak").exists()
+    assert len(before) == (tmp_path / DATABASE).stat().st_size
+    opened()
 
 
 def test_alembic_is_not_imported_for_a_store_that_is_up_to_date(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -15,7 +16,7 @@ from sqlalchemy import event
 
 from backend_client.blacklist import Blacklist, set_hash
 from backend_client.errors import ListRolledBack
-from backend_client.messages import BlacklistEntry, Coverage, ListingReason
+from backend_client.messages import BlacklistEntry, Coverage, ListingReason, PublicKey
 from terminal.clock import SHANGHAI
 from terminal.errors import StoreError
 from terminal.store.blacklist import BlacklistStore, ListRefusal
@@ -107,6 +108,35 @@ def test_a_card_is_found_by_id_by_range_and_by_both(store: Store) -> None:
     assert found(2, 2) == ["both", "wide"]
     assert found(2, 3) == []
     assert found(5, 2) == ["wide"]
+
+
+@pytest.mark.article(25)
+def test_no_card_identifier_of_a_list_is_readable_on_disk(tmp_path: Path) -> None:
+    entries = (
+        entry("id", CARDS[0]),
+        entry("number", None, NUMBERS[4]),
+        entry("both", CARDS[2], NUMBERS[2]),
+        replace(entry("range", None, NUMBERS[0]), number_to=NUMBERS[5]),
+    )
+    with Store.open(tmp_path, random=Random(1).randbytes, key=KEY) as store:
+        index = BlacklistStore(store)
+        index.apply(of(1, *entries), NOW)
+        assert [e.entry_id for e in index.lookup(CARDS[0], NUMBERS[3])] == ["id", "range"]
+    raw = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    for identifier in (*CARDS, *NUMBERS):
+        assert identifier.encode() not in raw
+    for card in CARDS:
+        assert bytes.fromhex(card) not in raw
+
+
+def test_the_keys_that_a_list_was_verified_with_are_kept(store: Store) -> None:
+    index = BlacklistStore(store)
+    assert index.keys() == ()
+    keys = (PublicKey("key-1", bytes(range(32))), PublicKey("key-2", bytes(32)))
+    index.apply(of(1), NOW, keys)
+    assert index.keys() == keys
+    index.apply(of(2), NOW, keys[:1])
+    assert index.keys() == keys[:1]
 
 
 ENTRY = st.builds(

@@ -16,6 +16,7 @@ from terminal.clock import SHANGHAI
 from terminal.store.audit import Audit, AuditEntry
 from terminal.store.clock_guard import TOLERANCE, ClockGuard
 from terminal.store.identity import load_identity, save_identity
+from terminal.store.status_cache import TOLERANCE as STATUS_TOLERANCE
 from terminal.store.status_cache import StatusCache
 from terminal.store.store import Store
 
@@ -53,7 +54,7 @@ def test_the_trail_says_who_did_what_where_and_why_not(store: Store) -> None:
 @pytest.mark.article(25)
 def test_the_store_names_no_card(store: Store, tmp_path: Path) -> None:
     Audit(store).record(AuditEntry(NOW, "console", "read", "admitted"), CARD.card_id)
-    StatusCache(store).keep(status(NOW))
+    StatusCache(store, SimulatedClock(NOW)).keep(status(NOW))
     store.close()
     raw = b"".join(file.read_bytes() for file in tmp_path.iterdir())
     assert CARD.card_id.encode() not in raw
@@ -67,7 +68,7 @@ def status(as_of: datetime) -> CardStatus:
 
 def test_the_latest_status_of_a_card_is_kept(tmp_path: Path) -> None:
     with open_store(tmp_path) as store:
-        cache = StatusCache(store)
+        cache = StatusCache(store, SimulatedClock(NOW + HOUR))
         assert cache.last(CARD.card_id) is None
         cache.keep(status(NOW))
         newer = replace(status(NOW + HOUR), state="void")
@@ -76,7 +77,21 @@ def test_the_latest_status_of_a_card_is_kept(tmp_path: Path) -> None:
         assert cache.last(CARD.card_id) == newer
         assert cache.last(OTHER.card_id) is None
     with open_store(tmp_path) as store:
-        assert StatusCache(store).last(CARD.card_id) == newer
+        assert StatusCache(store, SimulatedClock(NOW)).last(CARD.card_id) == newer
+
+
+def test_a_status_from_the_future_freezes_nothing(store: Store) -> None:
+    """An answer from a centre whose clock is far ahead; or a clock here that was, and is right."""
+    cache = StatusCache(store, SimulatedClock(NOW))
+    cache.keep(status(NOW))
+    cache.keep(status(NOW + STATUS_TOLERANCE + timedelta(seconds=1)))
+    assert cache.last(CARD.card_id) == status(NOW)
+    cache.keep(status(NOW + STATUS_TOLERANCE))
+    assert cache.last(CARD.card_id) == status(NOW + STATUS_TOLERANCE)
+    StatusCache(store, SimulatedClock(NOW + 240 * HOUR)).keep(status(NOW + 240 * HOUR))
+    now_void = replace(status(NOW), state="void")
+    cache.keep(now_void)
+    assert cache.last(CARD.card_id) == now_void
 
 
 def test_the_identity_is_kept_sealed(tmp_path: Path) -> None:
@@ -141,6 +156,37 @@ def test_a_clock_that_is_set_while_the_terminal_runs_is_not_trusted(
     clock.offset = jump
     assert not guard.trusted()
     assert not guard.trusted()
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_clock_is_not_walked_away_in_small_steps(store: Store, sign: int) -> None:
+    clock = JumpingClock(NOW)
+    clock.advance(24 * HOUR)
+    guard = ClockGuard(store, clock)
+    step = sign * timedelta(minutes=2)
+    seen = []
+    for _ in range(4):
+        clock.offset += step
+        clock.advance(HOUR)
+        seen.append(guard.trusted())
+    assert seen == [True, True, False, False]
+    assert guard.confirm(clock.now())
+    clock.offset += step
+    assert guard.trusted(), "the sum begins anew with each confirmation"
+
+
+def test_a_clock_is_confirmed_by_the_back_office_alone_and_anew_after_each_start(
+    store: Store,
+) -> None:
+    clock = JumpingClock(NOW)
+    guard = ClockGuard(store, clock)
+    assert (guard.trusted(), guard.confirmed) == (True, False)
+    guard.confirm(NOW)
+    assert (guard.trusted(), guard.confirmed) == (True, True)
+    restarted = ClockGuard(store, clock)
+    assert (restarted.trusted(), restarted.confirmed) == (True, False)
+    restarted.confirm(NOW + 2 * TOLERANCE)
+    assert (restarted.trusted(), restarted.confirmed) == (False, False)
 
 
 def test_the_back_office_settles_it(store: Store) -> None:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from random import Random
+from threading import Thread
 from types import MappingProxyType
 
 import pytest
@@ -20,6 +21,7 @@ from apdu.sam import SoftwareSam
 from backend_client.blacklist import Blacklist, set_hash
 from backend_client.codec import Message, dump, encode, load
 from backend_client.errors import BackendError, NoReply, NotEnrolled, Unreachable
+from backend_client.errors import Refused as RefusedByCentre
 from backend_client.messages import (
     ActivationResult,
     BlacklistDelta,
@@ -32,6 +34,7 @@ from backend_client.messages import (
     ConfirmRequest,
     Coverage,
     Enrolment,
+    EnrolmentRequest,
     ListingReason,
     OperationOutcome,
     OperationQuery,
@@ -43,7 +46,7 @@ from backend_client.messages import (
     Settlement,
     Split,
 )
-from backend_client.signing import sign_document
+from backend_client.signing import open_document, sign_document
 from backend_client.transport import Reply, Request
 from simulator.card.card import SimulatedCard
 from simulator.card.profile import load_profile
@@ -51,7 +54,7 @@ from simulator.clock import SimulatedClock
 from terminal.admission import Admitted, CardFacts, Refused
 from terminal.app import Terminal
 from terminal.clock import SHANGHAI
-from terminal.errors import ConfigurationError, StoreDamaged, StoreLocked
+from terminal.errors import ConfigurationError, OperationsOpen, StoreDamaged, StoreLocked
 from terminal.policy import Function
 from terminal.reasons import Reason
 from terminal.resolution import resolve
@@ -62,6 +65,7 @@ from terminal.store.journal import Evidence, Kind, Operation, State
 NOW = datetime(2026, 3, 4, 10, tzinfo=SHANGHAI)
 DAY = timedelta(days=1)
 ISSUER = "urn:example:centre"
+TOKEN = "a-token-that-is-long-enough"
 SIGNER = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 TRUSTED = PublicKey("key-1", SIGNER.public_key().public_bytes_raw())
 CARD = CardRef("990100d15600000500000001ffffffff", "A12345678")
@@ -85,11 +89,17 @@ class Centre:
         self.reversed: list[str] = []
         self.update = BlacklistUpdate()
         self.snapshot: BlacklistUpdate | None = None
+        self.keys: tuple[PublicKey, ...] = (TRUSTED,)
+        self.enrolments: list[EnrolmentRequest] = []
+        self.meddle: Callable[[Request], Reply | None] = lambda _: None
 
     def send(self, request: Request) -> Reply:
         self.requests.append(request.path)
         if self.away is not None:
             raise self.away("away")
+        meddled = self.meddle(request)
+        if meddled is not None:
+            return meddled
         answer = self.answer(request)
         status = answer.status if isinstance(answer, Problem) else 200
         return Reply(status, dump(answer))
@@ -99,9 +109,10 @@ class Centre:
             case "/v1/time":
                 return ServerTime(self.clock.now() + self.clock_error)
             case "/v1/terminals":
+                self.enrolments.append(load(EnrolmentRequest, request.body))
                 return Enrolment(
-                    "t-1", "a-token-that-is-long-enough", "990100000009", "示例医院", ISSUER,
-                    (TRUSTED,), NOW,
+                    f"t-{len(self.enrolments)}", f"{TOKEN}-{len(self.enrolments)}",
+                    "990100000009", "示例医院", ISSUER, self.keys, NOW,
                 )  # fmt: skip
             case "/v1/cards/status":
                 card = load(CardRef, request.body)
@@ -119,8 +130,20 @@ class Centre:
         raise AssertionError(request.path)
 
 
-def problem(code: str) -> Problem:
-    return Problem("about:blank", "no", 404, code)
+def problem(code: str, status: int = 404) -> Problem:
+    return Problem("about:blank", "no", status, code)
+
+
+def refusing(path: str, *problems: Problem) -> Callable[[Request], Reply | None]:
+    """Refuses the next requests to `path`, one problem each."""
+    left = list(problems)
+
+    def meddle(request: Request) -> Reply | None:
+        if request.path != path or not left:
+            return None
+        return Reply(left[0].status, dump(left.pop(0)))
+
+    return meddle
 
 
 @pytest.fixture
@@ -259,6 +282,42 @@ def test_without_a_back_office_it_works_offline(tmp_path: Path, clock: Simulated
         assert reason(terminal, Function.READ) is None
 
 
+def test_a_terminal_with_unfinished_operations_stays_who_it_is(
+    terminal: Terminal, centre: Centre
+) -> None:
+    """Facts 5.4, rule 6: only who sent it can ask what became of it."""
+    identity = terminal.identity
+    sent_settlement(terminal)
+    centre.away = NoReply
+    with pytest.raises(OperationsOpen):
+        terminal.enrol("one-time-code")
+    assert terminal.identity == identity
+    centre.away = None
+    in_hand = prepared_settlement(terminal, in_hand=True)
+    with pytest.raises(OperationsOpen):
+        terminal.enrol("one-time-code")
+    terminal.journal.let_go(in_hand)
+    assert len(centre.enrolments) == 1
+    assert terminal.enrol("one-time-code").terminal_id == "t-2"
+    assert terminal.journal.open_operations() == ()
+
+
+def test_a_new_enrolment_names_the_one_before(terminal: Terminal, centre: Centre) -> None:
+    terminal.enrol("one-time-code")
+    assert [one.previous_token for one in centre.enrolments] == [None, f"{TOKEN}-1"]
+
+
+def test_a_back_office_that_was_built_anew_knows_no_enrolment_before(
+    terminal: Terminal, centre: Centre
+) -> None:
+    centre.meddle = refusing("/v1/terminals", problem("PREVIOUS_TOKEN_UNKNOWN", 403))
+    assert terminal.enrol("one-time-code").terminal_id == "t-2"
+    assert [one.previous_token for one in centre.enrolments] == [None, None]
+    centre.meddle = refusing("/v1/terminals", problem("ENROLMENT_CODE_INVALID", 403))
+    with pytest.raises(RefusedByCentre):
+        terminal.enrol("one-time-code")
+
+
 def test_a_second_terminal_in_the_same_place_is_refused(
     terminal: Terminal, clock: SimulatedClock
 ) -> None:
@@ -333,6 +392,49 @@ def test_a_card_that_the_centre_does_not_know_settles_nothing(
     assert reason(terminal, Function.SETTLEMENT) is Reason.STATUS_UNKNOWN
 
 
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (Reply(403, b"<html>please log in"), Reason.OFFLINE),
+        (Reply(200, b"<html>please log in"), Reason.OFFLINE),
+        (Reply(502, b"bad gateway"), Reason.OFFLINE),
+        (Reply(503, dump(problem("BUSY", 503))), Reason.OFFLINE),
+        (Reply(404, dump(problem("CARD_UNKNOWN"))), Reason.STATUS_UNKNOWN),
+        (Reply(429, dump(problem("TOO_MANY", 429))), Reason.STATUS_UNKNOWN),
+    ],
+    ids=["portal", "portal 200", "proxy", "busy", "unknown card", "too many"],
+)
+def test_only_the_centres_own_word_lets_money_move(
+    terminal: Terminal, centre: Centre, answer: Reply, expected: Reason
+) -> None:
+    """What was heard a moment ago does not stand in for it."""
+    assert reason(terminal, Function.SETTLEMENT) is None
+    centre.meddle = lambda request: answer if request.path == "/v1/cards/status" else None
+    assert reason(terminal, Function.SETTLEMENT) is expected
+    assert reason(terminal, Function.QUERY) is None, "reading goes on"
+
+
+@pytest.mark.article(18)
+def test_after_a_start_no_loss_lifts_by_a_clock_that_nobody_confirmed(
+    opened: Open, terminal: Terminal, centre: Centre, clock: SimulatedClock
+) -> None:
+    """While it was off somebody set the clock forward, past the end of the loss."""
+    end = datetime(2026, 3, 10, tzinfo=SHANGHAI)
+    publish(centre, 2, loss(end))
+    terminal.sync()
+    centre.away = Unreachable
+    clock.advance(6 * DAY)
+    assert reason(terminal, Function.QUERY) is None, "it ran all the time"
+    again = opened()
+    assert again.clock_guard.trusted()
+    assert reason(again, Function.QUERY) is Reason.LISTED_TEMPORARY_LOSS
+    other = replace(FACTS, card_id=OTHER.card_id, card_number=OTHER.card_number)
+    assert reason(again, Function.QUERY, other) is None, "nothing else is stopped"
+    centre.away = None
+    again.sync()
+    assert reason(again, Function.QUERY) is None
+
+
 @pytest.mark.article(17)
 @pytest.mark.article(18)
 def test_a_reported_loss_arrives_lifts_and_stops_for_good(
@@ -399,6 +501,99 @@ def test_after_a_gap_the_whole_list_is_fetched(terminal: Terminal, centre: Centr
     centre.update = BlacklistUpdate(None, (sign_document(delta, "key-1", SIGNER),))
     assert terminal.sync().after == 5
     assert centre.requests[-2:] == ["/v1/blacklist?since=1", "/v1/blacklist?since=0"]
+
+
+def offer(centre: Centre, *, delta: BlacklistDelta, whole: Callable[[], None]) -> None:
+    """Have the centre offer this delta, and the list that `whole` publishes to who asks for all."""
+    whole()
+    centre.snapshot = centre.update
+    centre.update = BlacklistUpdate(None, (sign_document(delta, "key-1", SIGNER),))
+
+
+def delta_from_1(result: Blacklist, *, previous: bytes, removed: tuple[str, ...]) -> BlacklistDelta:
+    return BlacklistDelta(
+        ISSUER, result.version, 1, previous, result.set_hash, NOW, result.expires_at,
+        result.coverage, len(result.entries), 0, len(removed), (), removed,
+    )  # fmt: skip
+
+
+BROKEN = {
+    "a fork": delta_from_1(listed(3), previous=bytes(32), removed=()),
+    "a removal of what is not there": delta_from_1(
+        listed(3), previous=listed(1).set_hash, removed=("e9",)
+    ),
+}
+
+
+@pytest.mark.parametrize("delta", list(BROKEN.values()), ids=list(BROKEN))
+def test_changes_that_do_not_apply_are_passed_over_by_the_whole_list(
+    terminal: Terminal, centre: Centre, delta: BlacklistDelta
+) -> None:
+    offer(centre, delta=delta, whole=lambda: publish(centre, 4, loss(None)))
+    report = terminal.sync()
+    assert (report.after, report.error) == (4, None)
+    assert centre.requests[-2:] == ["/v1/blacklist?since=1", "/v1/blacklist?since=0"]
+    assert terminal.status().blacklist_refusal is None
+
+
+@pytest.mark.parametrize("delta", list(BROKEN.values()), ids=list(BROKEN))
+@pytest.mark.parametrize(
+    ("version", "code"), [(1, "BACKEND_LIST_ROLLED_BACK"), (2, "BACKEND_LIST_FORKED")]
+)
+def test_the_whole_list_does_not_get_around_rollback_and_fork(
+    terminal: Terminal, centre: Centre, delta: BlacklistDelta, version: int, code: str
+) -> None:
+    publish(centre, 2)
+    terminal.sync()
+    held = terminal.blacklist.load()
+    offer(
+        centre,
+        delta=replace(delta, previous_version=2),
+        whole=lambda: publish(centre, version, loss(None)),
+    )
+    report = terminal.sync()
+    assert report.error is not None
+    assert report.error.code == code
+    assert centre.requests[-2:] == ["/v1/blacklist?since=2", "/v1/blacklist?since=0"]
+    assert terminal.blacklist.load() == held
+
+
+def rebuilt(centre: Centre) -> None:
+    """The back office has lost everything; its new key has the old one's name."""
+    signer = Ed25519PrivateKey.from_private_bytes(bytes(32))
+    centre.keys = (PublicKey("key-1", signer.public_key().public_bytes_raw()),)
+    publish(centre, 1)
+    whole = centre.update.snapshot
+    assert whole is not None
+    snapshot = open_document(whole, BlacklistSnapshot, (TRUSTED,), NOW)
+    centre.update = BlacklistUpdate(sign_document(snapshot, "key-1", signer))
+
+
+def test_the_list_of_a_back_office_that_was_built_anew_is_taken(
+    terminal: Terminal, centre: Centre
+) -> None:
+    publish(centre, 7, loss(None))
+    terminal.sync()
+    rebuilt(centre)
+    assert terminal.sync().after == 7, "its keys are not known before the terminal is enrolled"
+    terminal.enrol("one-time-code")
+    assert reason(terminal, Function.QUERY) is Reason.LISTED_FORMAL_LOSS, "until a new one is there"
+    report = terminal.sync()
+    assert (report.after, report.error) == (1, None)
+    assert centre.requests[-1] == "/v1/blacklist?since=0"
+    assert terminal.blacklist.keys() == centre.keys
+
+
+def test_a_new_enrolment_alone_lets_no_list_roll_back(terminal: Terminal, centre: Centre) -> None:
+    publish(centre, 7)
+    terminal.sync()
+    centre.keys = (*centre.keys, PublicKey("key-2", bytes(32)))
+    terminal.enrol("one-time-code")
+    publish(centre, 6)
+    report = terminal.sync()
+    assert report.error is not None
+    assert report.error.code == "BACKEND_LIST_ROLLED_BACK"
+    assert report.after == 7
 
 
 def spoiled(centre: Centre) -> None:
@@ -486,18 +681,23 @@ def test_status_tells_how_the_terminal_stands(terminal: Terminal) -> None:
 # What becomes of operations whose answer was lost.
 
 
-def prepared_settlement(terminal: Terminal) -> Operation:
-    return terminal.journal.prepare(Kind.SETTLEMENT, CARD, {"bill_id": "b-1"})
+def prepared_settlement(terminal: Terminal, *, in_hand: bool = False) -> Operation:
+    """Left by a visit that is over, unless it is `in_hand`."""
+    operation = terminal.journal.prepare(Kind.SETTLEMENT, CARD, {"bill_id": "b-1"})
+    if not in_hand:
+        terminal.journal.let_go(operation)
+    return operation
 
 
-def sent_settlement(terminal: Terminal) -> Operation:
-    operation = prepared_settlement(terminal)
+def sent_settlement(terminal: Terminal, *, in_hand: bool = False) -> Operation:
+    operation = prepared_settlement(terminal, in_hand=in_hand)
     request = ConfirmRequest(operation.number, CARD, "b-1", SPLIT)
     return terminal.journal.mark_sent(operation, encode(request))
 
 
 def sent_activation(terminal: Terminal) -> Operation:
     operation = terminal.journal.prepare(Kind.ACTIVATION, CARD, {})
+    terminal.journal.let_go(operation)
     payload = {"number": operation.number, "card": encode(CARD), "pin_changed": True}
     return terminal.journal.mark_sent(operation, payload)
 
@@ -654,13 +854,78 @@ def test_resolution_leaves_what_has_ended(terminal: Terminal) -> None:
     assert resolve(done, terminal.journal, terminal.client) == done
 
 
-def test_only_unknown_operations_are_resolved_while_somebody_is_served(
-    terminal: Terminal,
-) -> None:
-    prepared, sent = prepared_settlement(terminal), sent_settlement(terminal)
+def test_what_a_visit_has_in_hand_is_not_resolved_behind_its_back(terminal: Terminal) -> None:
+    prepared = prepared_settlement(terminal, in_hand=True)
+    sent = sent_settlement(terminal, in_hand=True)
     unknown = unknown_settlement(terminal)
     assert [o.number for o in terminal.resolve_unknown().closed] == [unknown.number]
     assert {o.number for o in terminal.journal.open_operations()} == {prepared.number, sent.number}
+    assert terminal.recover().closed == ()
+    terminal.journal.let_go(prepared)
+    assert [o.number for o in terminal.resolve_unknown().closed] == [prepared.number]
+    terminal.journal.let_go(sent)
+    assert [o.number for o in terminal.resolve_unknown().closed] == [sent.number]
+
+
+def test_one_operation_is_resolved_by_one_at_a_time(terminal: Terminal, centre: Centre) -> None:
+    """Whoever asks meanwhile waits, and then finds it ended."""
+    operation = unknown_settlement(terminal)
+    centre.operations[operation.number] = booked(operation.number)
+    free: list[bool] = []
+
+    def look(request: Request) -> None:
+        if request.path == "/v1/operations/query":
+            lock = terminal.journal.resolving
+            other = Thread(target=lambda: free.append(lock.acquire(blocking=False)))
+            other.start()
+            other.join()
+
+    centre.meddle = look
+    assert terminal.try_resolve(operation).state is State.CONFIRMED
+    assert free == [False]
+    assert terminal.try_resolve(operation).state is State.CONFIRMED, "an old copy of the row"
+    assert centre.requests.count("/v1/operations/query") == 1
+
+
+def test_a_row_that_ended_meanwhile_is_returned_as_it_ended(
+    terminal: Terminal, centre: Centre
+) -> None:
+    operation = unknown_settlement(terminal)
+    centre.operations[operation.number] = booked(operation.number)
+
+    def overtake(request: Request) -> None:
+        centre.meddle = lambda _: None
+        terminal.resolve_unknown()
+
+    centre.meddle = overtake
+    recovery = terminal.resolve_unknown()
+    assert [o.state for o in recovery.closed] == [State.CONFIRMED]
+    assert recovery.error is None
+
+
+def test_one_row_that_cannot_be_resolved_keeps_no_other_waiting(
+    terminal: Terminal, centre: Centre
+) -> None:
+    first, second = unknown_settlement(terminal), unknown_settlement(terminal)
+
+    def break_down(request: Request) -> None:
+        if first.number.encode() in request.body:
+            raise ValueError("a fault of the program")
+
+    centre.meddle = break_down
+    recovery = terminal.resolve_unknown()
+    assert [o.number for o in recovery.closed] == [second.number]
+    assert [(o.number, o.state) for o in recovery.still_open] == [(first.number, State.UNKNOWN)]
+    assert recovery.error is not None
+    assert recovery.error.code == "INTERNAL_ERROR"
+
+
+def test_what_the_centre_said_to_a_reversal_is_kept(terminal: Terminal) -> None:
+    operation = unknown_settlement(terminal)
+    terminal.recover()
+    ended = terminal.journal.find(operation.number)
+    assert ended is not None
+    assert ended.result == encode(Reversal(operation.number, found=False, reversed_at=NOW))
 
 
 def test_a_card_with_an_unknown_operation_settles_nothing_until_it_is_resolved(

@@ -1,0 +1,54 @@
+"""What became of an operation of this card that nobody knew the end of when its holder left.
+
+It was resolved meanwhile, at a start or by a later admission. Whoever comes back with the card and
+the slip gets the receipt, or is told that nothing happened, before anything else.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator
+
+from terminal.functions.receipts import settlement_receipt
+from terminal.screens import Answer, Message, ReceiptScreen, Screen, Tone
+from terminal.store.journal import Kind, Operation, State
+from terminal.text import Text
+from terminal.visit import Visit
+
+log = logging.getLogger(__name__)
+
+_SETTLED = Text(
+    "上一笔结算已完成，这是结算单。", "Your last bill was settled. Here is the receipt."
+)
+_ACTIVE = Text("上一次开通已完成。", "The activation you asked for last time is done.")
+_UNDONE = Text("上一笔业务没有办成。", "What you asked for last time was not done.")
+_NOT_CHARGED = Text("没有扣款，可以重新办理。", "Nothing was charged. You may start again.")
+_NUMBER = Text("流水号：{number}", "Number: {number}")
+
+
+def earlier(visit: Visit) -> Generator[Screen, Answer, None]:
+    """Tell it; call this when the holder has proved to be the holder, as far as is asked for.
+
+    What was not shown to the end, because the card was pulled, is shown again next time.
+    """
+    for operation in visit.journal.untold(visit.card_ref.card_id):
+        yield from _screens(visit, operation)
+        told(visit, operation)
+
+
+def told(visit: Visit, operation: Operation) -> None:
+    """Note that the holder knows. Never raises: at worst it is told again."""
+    try:
+        visit.journal.told(operation)
+    except Exception:
+        log.exception("operation %s will be told again", operation.number)
+
+
+def _screens(visit: Visit, operation: Operation) -> tuple[Screen, ...]:
+    number = _NUMBER.fill(number=operation.number)
+    if operation.state is not State.CONFIRMED:
+        return (Message(_UNDONE, (_NOT_CHARGED, number), Tone.WARNING, "OPERATION_REVERSED"),)
+    if operation.kind is Kind.ACTIVATION:
+        return (Message(_ACTIVE, (number,), Tone.SUCCESS),)
+    receipt = settlement_receipt(visit, operation)
+    return Message(_SETTLED, (number,), Tone.SUCCESS), ReceiptScreen(receipt)
