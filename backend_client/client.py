@@ -1,21 +1,14 @@
 """The back office as the terminal sees it: one method an operation.
 
-Reads, and the blacklist, are repeated a few times with growing, random pauses. What changes
-something (`activate`, `confirm`, `reverse`, `enrol`) is sent exactly once: the journal decides
-what happens after an unknown outcome. An answer about another card, number or bill than the one
-asked about is `BadMessage`. Card and operation travel in bodies, never in URLs.
+Reads, and the blacklist, are repeated a few times. What changes something (`activate`, `confirm`,
+`reverse`, `enrol`) is sent exactly once: the journal decides what happens after an unknown outcome.
+An answer about another card, number or bill than the one asked about is `BadMessage`. Card and
+operation travel in bodies, never in URLs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
-from http import HTTPStatus
-from typing import TypeVar
-
-from backend_client.codec import Message, dump, load
-from backend_client.errors import BadMessage, NoReply, NotEnrolled, Refused, Unreachable
+from backend_client.calls import Calls, same
 from backend_client.messages import (
     AccountOverview,
     ActivationRequest,
@@ -29,7 +22,6 @@ from backend_client.messages import (
     EnrolmentRequest,
     OperationQuery,
     OperationState,
-    Problem,
     Reversal,
     ReversalRequest,
     ServerTime,
@@ -37,36 +29,7 @@ from backend_client.messages import (
     Trial,
     TrialRequest,
 )
-from backend_client.transport import Reply, Request, Transport
-
-M = TypeVar("M", bound=Message)
-
-_PASSING = frozenset(
-    {
-        HTTPStatus.TOO_MANY_REQUESTS,
-        HTTPStatus.BAD_GATEWAY,
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        HTTPStatus.GATEWAY_TIMEOUT,
-    }
-)
-"""Answers that a later attempt may change."""
-
-UNEXPLAINED = "UNEXPLAINED"
-"""The problem code of a refusal that came without problem details of ours."""
-
-
-@dataclass(frozen=True, slots=True)
-class Retries:
-    """How reads are repeated: attempts in all, first and longest pause in seconds.
-
-    A pause is random between zero and its bound ("full jitter"), and the bound doubles. A server
-    that asks for a longer pause than `longest_wait` gets no second attempt now.
-    """
-
-    attempts: int = 3
-    first_pause: float = 0.2
-    longest_pause: float = 2.0
-    longest_wait: float = 10.0
+from backend_client.transport import Request
 
 
 class BackendClient:
@@ -77,205 +40,81 @@ class BackendClient:
     `BadRequest`, before anything is sent, for a message that breaks the contract.
     """
 
-    def __init__(
-        self,
-        transport: Transport,
-        *,
-        token: str | None,
-        now: Callable[[], datetime],
-        sleep: Callable[[float], None],
-        random: Callable[[int], bytes],
-        retries: Retries | None = None,
-    ) -> None:
-        self._transport = transport
-        self._token = token
-        self._now = now
-        self._sleep = sleep
-        self._random = random
-        self._retries = retries or Retries()
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
 
     def with_token(self, token: str) -> BackendClient:
         """The same client for an enrolled terminal."""
-        return BackendClient(
-            self._transport,
-            token=token,
-            now=self._now,
-            sleep=self._sleep,
-            random=self._random,
-            retries=self._retries,
-        )
+        return BackendClient(self._calls.with_token(token))
 
     def enrol(self, request: EnrolmentRequest) -> Enrolment:
         """Turn a one-time code into an identity. Needs no token; sent once."""
-        return self._change("/v1/terminals", request, Enrolment, authorised=False)
+        return self._calls.change("/v1/terminals", request, Enrolment, authorised=False)
 
     def server_time(self) -> ServerTime:
         """The back office's clock. Needs no token."""
-        return self._read(Request("GET", "/v1/time"), ServerTime, authorised=False)
+        return self._calls.read(Request("GET", "/v1/time"), ServerTime, authorised=False)
 
     def card_status(self, card: CardRef) -> CardStatus:
         """The card's life now."""
-        status = self._ask("/v1/cards/status", card, CardStatus)
-        _same(status.card, card, "/card")
+        status = self._calls.ask("/v1/cards/status", card, CardStatus)
+        same(status.card, card, "/card")
         return status
 
     def account(self, card: CardRef) -> AccountOverview:
         """Insurances, balances and contributions of the card's holder."""
-        overview = self._ask("/v1/cards/account", card, AccountOverview)
-        _same(overview.card, card, "/card")
+        overview = self._calls.ask("/v1/cards/account", card, AccountOverview)
+        same(overview.card, card, "/card")
         return overview
 
     def bills(self, card: CardRef) -> BillList:
         """The card's open bills."""
-        found = self._ask("/v1/bills/search", card, BillList)
-        _same(found.card, card, "/card")
+        found = self._calls.ask("/v1/bills/search", card, BillList)
+        same(found.card, card, "/card")
         return found
 
     def trial(self, request: TrialRequest) -> Trial:
         """预结算: who would pay what. Books nothing, so it is repeated like a read."""
-        trial = self._ask("/v1/settlements/trial", request, Trial, key=request.number)
-        _same(trial.number, request.number, "/number")
-        _same(trial.bill_id, request.bill_id, "/bill_id")
-        _same(trial.split.total_fen, request.total_fen, "/split/total_fen")
+        trial = self._calls.ask("/v1/settlements/trial", request, Trial, key=request.number)
+        same(trial.number, request.number, "/number")
+        same(trial.bill_id, request.bill_id, "/bill_id")
+        same(trial.split.total_fen, request.total_fen, "/split/total_fen")
         return trial
 
     def activate(self, request: ActivationRequest) -> ActivationResult:
         """开通 (Art. 12). Sent once."""
-        result = self._change("/v1/activations", request, ActivationResult, key=request.number)
-        _same(result.number, request.number, "/number")
-        _same(result.status.card, request.card, "/status/card")
+        result = self._calls.change(
+            "/v1/activations", request, ActivationResult, key=request.number
+        )
+        same(result.number, request.number, "/number")
+        same(result.status.card, request.card, "/status/card")
         return result
 
     def confirm(self, request: ConfirmRequest) -> Settlement:
         """结算. Sent once; only a refusal or a matching settlement is a known outcome."""
-        settlement = self._change("/v1/settlements", request, Settlement, key=request.number)
-        _same(settlement.number, request.number, "/number")
-        _same(settlement.bill_id, request.bill_id, "/bill_id")
-        _same(settlement.split, request.split, "/split")
+        settlement = self._calls.change("/v1/settlements", request, Settlement, key=request.number)
+        same(settlement.number, request.number, "/number")
+        same(settlement.bill_id, request.bill_id, "/bill_id")
+        same(settlement.split, request.split, "/split")
         return settlement
 
     def query(self, number: str) -> OperationState:
         """What became of an operation."""
-        state = self._ask("/v1/operations/query", OperationQuery(number), OperationState)
-        _same(state.number, number, "/number")
+        state = self._calls.ask("/v1/operations/query", OperationQuery(number), OperationState)
+        same(state.number, number, "/number")
         if state.settlement is not None:
-            _same(state.settlement.number, number, "/settlement/number")
+            same(state.settlement.number, number, "/settlement/number")
         if state.activation is not None:
-            _same(state.activation.number, number, "/activation/number")
+            same(state.activation.number, number, "/activation/number")
         return state
 
     def reverse(self, number: str) -> Reversal:
         """冲正. Sent once a call; calling again is harmless."""
         request = ReversalRequest(number)
-        reversal = self._change("/v1/operations/reverse", request, Reversal, key=number)
-        _same(reversal.number, number, "/number")
+        reversal = self._calls.change("/v1/operations/reverse", request, Reversal, key=number)
+        same(reversal.number, number, "/number")
         return reversal
 
     def blacklist_update(self, since: int) -> BlacklistUpdate:
         """What is new since a version of the blacklist; 0 asks for a snapshot."""
-        return self._read(Request("GET", f"/v1/blacklist?since={since:d}"), BlacklistUpdate)
-
-    def _ask(self, path: str, message: Message, answer: type[M], *, key: str | None = None) -> M:
-        """A read that needs a body."""
-        return self._read(_post(path, message, key), answer)
-
-    def _read(self, request: Request, answer: type[M], *, authorised: bool = True) -> M:
-        request = self._signed(request, authorised=authorised)
-        for attempt in range(self._retries.attempts - 1):
-            try:
-                return _answer(self._transport.send(request), answer, self._now(), authorised)
-            except (Unreachable, NoReply):
-                pause = 0.0
-            except Refused as error:
-                if error.status not in _PASSING:
-                    raise
-                pause = error.retry_after or 0.0
-                if pause > self._retries.longest_wait:
-                    raise
-            self._sleep(max(pause, self._pause(attempt)))
-        return _answer(self._transport.send(request), answer, self._now(), authorised)
-
-    def _change(
-        self,
-        path: str,
-        message: Message,
-        answer: type[M],
-        *,
-        key: str | None = None,
-        authorised: bool = True,
-    ) -> M:
-        request = self._signed(_post(path, message, key), authorised=authorised)
-        reply = self._transport.send(request)
-        if _is_unexplained(reply):
-            raise NoReply(f"status {reply.status} does not say what was done")
-        return _answer(reply, answer, self._now(), authorised)
-
-    def _signed(self, request: Request, *, authorised: bool) -> Request:
-        if not authorised:
-            return request
-        if self._token is None:
-            raise NotEnrolled("no token")
-        headers = {**request.headers, "authorization": f"Bearer {self._token}"}
-        return Request(request.method, request.path, request.body, headers)
-
-    def _pause(self, attempt: int) -> float:
-        bound = min(self._retries.longest_pause, self._retries.first_pause * float(2**attempt))
-        return bound * (int.from_bytes(self._random(4), "big") / 2**32)
-
-
-def _post(path: str, message: Message, key: str | None) -> Request:
-    headers = {"content-type": "application/json"}
-    if key is not None:
-        headers["idempotency-key"] = key
-    return Request("POST", path, dump(message), headers)
-
-
-def _answer(reply: Reply, answer: type[M], now: datetime, authorised: bool) -> M:
-    """The message of a good reply; the error that any other reply stands for."""
-    if 200 <= reply.status < 300:
-        return load(answer, reply.body)
-    if reply.status == HTTPStatus.UNAUTHORIZED and authorised:
-        raise NotEnrolled("the back office does not know this terminal's token")
-    raise Refused(_problem(reply), retry_after=_retry_after(reply, now))
-
-
-def _is_unexplained(reply: Reply) -> bool:
-    """True for a failure that does not prove that nothing was done.
-
-    Only problem details of ours prove it: a 4xx, or a 5xx that says `not_processed`. Anything
-    else may come from a box in between, after the request went through.
-    """
-    if 200 <= reply.status < 300:
-        return False
-    problem = _problem(reply)
-    if problem.code == UNEXPLAINED:
-        return True
-    return not (400 <= reply.status < 500 or problem.not_processed)
-
-
-def _problem(reply: Reply) -> Problem:
-    try:
-        problem = load(Problem, reply.body)
-    except BadMessage:
-        problem = None
-    if problem is None or problem.status != reply.status:
-        return Problem("about:blank", "unexplained answer", reply.status, UNEXPLAINED)
-    return problem
-
-
-def _retry_after(reply: Reply, now: datetime) -> float | None:
-    """Seconds to wait (RFC 9110, 10.2.3: seconds or a date), or None."""
-    value = reply.headers.get("retry-after", "").strip()
-    if value.isascii() and value.isdigit() and len(value) <= 9:
-        return float(value)
-    try:
-        when = datetime.strptime(value.replace("GMT", "+0000"), "%a, %d %b %Y %H:%M:%S %z")
-    except ValueError:
-        return None
-    return max(0.0, (when - now).total_seconds())
-
-
-def _same(answered: object, asked: object, pointer: str) -> None:
-    """Refuse an answer to another question: mixed-up answers must not reach another holder."""
-    if answered != asked:
-        raise BadMessage(pointer, "answers the question", "reply")
+        return self._calls.read(Request("GET", f"/v1/blacklist?since={since:d}"), BlacklistUpdate)

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
 
-from backend_client.client import UNEXPLAINED, BackendClient
+from backend_client.calls import UNEXPLAINED
+from backend_client.client import BackendClient
 from backend_client.errors import BackendError, Refused
 from backend_client.messages import CardRef, CardStatus
 from terminal.admission import AdmissionContext, Admitted, CardFacts, Decision, Listing, decide

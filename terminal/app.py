@@ -15,7 +15,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from apdu.sam import SecureAccessModule, SoftwareSam
-from backend_client.client import BackendClient, Retries
+from backend_client.calls import Calls, Retries
+from backend_client.client import BackendClient
 from backend_client.errors import Refused, Unreachable
 from backend_client.messages import Enrolment, EnrolmentRequest
 from backend_client.transport import Reply, Request, Transport
@@ -115,12 +116,14 @@ class Terminal:
             key_file=settings.store.key_file,
         )
         client = BackendClient(
-            transport or Nowhere(),
-            token=None,
-            now=clock.now,
-            sleep=clock.sleep,
-            random=random,
-            retries=Retries(attempts=settings.backend.attempts),
+            Calls(
+                transport or Nowhere(),
+                token=None,
+                now=clock.now,
+                sleep=clock.sleep,
+                random=random,
+                retries=Retries(attempts=settings.backend.attempts),
+            )
         )
         try:
             return cls(settings, store=store, clock=clock, random=random, sam=sam, client=client)

@@ -10,6 +10,7 @@ from datetime import date, timedelta
 
 from sqlalchemy import Engine
 
+from backend_client.calls import Calls
 from backend_client.client import BackendClient
 from backend_client.messages import CardRef, Enrolment, EnrolmentRequest, Profile
 from simulator.backoffice import seed
@@ -97,11 +98,13 @@ class SampleCity:
     def client(self, token: str | None) -> BackendClient:
         """A client that shows this token."""
         return BackendClient(
-            InProcessTransport(self.api),
-            token=token,
-            now=self.clock.now,
-            sleep=lambda seconds: self.clock.advance(timedelta(seconds=seconds)),
-            random=self._random,
+            Calls(
+                InProcessTransport(self.api),
+                token=token,
+                now=self.clock.now,
+                sleep=lambda seconds: self.clock.advance(timedelta(seconds=seconds)),
+                random=self._random,
+            )
         )
 
     def number(self, institution: str = HOSPITAL) -> str:

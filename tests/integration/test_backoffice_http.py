@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from backend_client.blacklist import apply_update
+from backend_client.calls import Calls
 from backend_client.client import BackendClient
 from backend_client.errors import Refused, Unreachable
 from backend_client.messages import (
@@ -123,7 +124,7 @@ def office(tmp_path: Path) -> Iterator[Office]:
 
 def enrolled(transport: HttpTransport) -> tuple[BackendClient, Enrolment]:
     client = BackendClient(
-        transport, token=None, now=lambda: BEGIN, sleep=time.sleep, random=os.urandom
+        Calls(transport, token=None, now=lambda: BEGIN, sleep=time.sleep, random=os.urandom)
     )
     identity = client.enrol(EnrolmentRequest(DEVELOPMENT_CODE.code, "kiosk"))
     return client.with_token(identity.token), identity
@@ -207,7 +208,9 @@ def test_it_ends_when_it_is_asked_to_and_goes_on_where_it_was(tmp_path: Path) ->
     again = start(tmp_path)
     transport = again.transport
     client = BackendClient(
-        transport, token=identity.token, now=lambda: BEGIN, sleep=time.sleep, random=os.urandom
+        Calls(
+            transport, token=identity.token, now=lambda: BEGIN, sleep=time.sleep, random=os.urandom
+        )
     )
     assert client.query(number).state == "confirmed"
     transport.close()

@@ -163,7 +163,7 @@ def test_a_commit_that_may_have_been_done_is_never_called_busy(
     ref = city.card(1, current_fen=500, bills=[sample_bill("B1", 300)])
     client, number = city.terminal(), city.number()
     tried = client.trial(TrialRequest(number, ref, "B1", 300))
-    token = client._token
+    token = client._calls._token
     with monkeypatch.context() as patch:
         break_commits(city, patch, done=True, sqlstate=None)
         caller = Caller("T000001", 1, HOSPITAL, ROLES["kiosk"])

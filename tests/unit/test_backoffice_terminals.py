@@ -10,6 +10,7 @@ from random import Random
 
 import pytest
 
+from backend_client.calls import Calls
 from backend_client.client import BackendClient
 from backend_client.errors import NotEnrolled, Refused
 from backend_client.messages import ActivationRequest, EnrolmentRequest, Profile
@@ -45,11 +46,13 @@ def city() -> Iterator[SampleCity]:
 def stranger(city: SampleCity) -> BackendClient:
     """A client that is not enrolled."""
     return BackendClient(
-        InProcessTransport(city.api),
-        token=None,
-        now=city.clock.now,
-        sleep=lambda _: None,
-        random=Random(2).randbytes,
+        Calls(
+            InProcessTransport(city.api),
+            token=None,
+            now=city.clock.now,
+            sleep=lambda _: None,
+            random=Random(2).randbytes,
+        )
     )
 
 

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend_client import errors, messages
-from backend_client.client import UNEXPLAINED, BackendClient, Retries
+from backend_client.calls import UNEXPLAINED, Calls, Retries
+from backend_client.client import BackendClient
 from backend_client.codec import Message, dump, load
 from backend_client.transport import Reply, Request
 
@@ -80,7 +81,7 @@ def client(
 ) -> BackendClient:
     sleep = pauses if pauses is not None else Pauses()
     return BackendClient(
-        script, token=token, now=lambda: NOW, sleep=sleep, random=random, retries=retries
+        Calls(script, token=token, now=lambda: NOW, sleep=sleep, random=random, retries=retries)
     )
 
 
