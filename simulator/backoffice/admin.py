@@ -6,17 +6,13 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
-from functools import cache
-from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from backend_client.codec import canonical, decode, encode
 from backend_client.messages import CardRef, CardStatus, ServerTime
 from backend_client.transport import Reply
-from backend_client.validation import load_schemas
 from simulator.backoffice.backoffice import BackOffice
 from simulator.backoffice.bank_function import BankEvent
 from simulator.backoffice.errors import Refused
@@ -26,13 +22,20 @@ from simulator.backoffice.listings import NumberRange
 from simulator.backoffice.problems import json_reply, reply_with
 from simulator.backoffice.refusals import Refusal
 from simulator.backoffice.register import By
+from simulator.backoffice.routes import LIFE, Route, Who
+from simulator.backoffice.shapes import ADMIN, validator
 from simulator.backoffice.staff import BANK, CENTRE, COMMUNITY_POINT, PHONE, CardKey
 
-if TYPE_CHECKING:
-    from jsonschema.protocols import Validator  # type: ignore[import-untyped]  # has no types
-
 PREFIX = "/admin/v1"
-_SCHEMA = "urn:ssct:schema:backoffice-admin:1"
+_BANK = frozenset(
+    {
+        Refusal.CARD_UNKNOWN,
+        Refusal.CARD_VOID,
+        Refusal.BANK_FUNCTION_CLOSED,
+        Refusal.BANK_FUNCTION_OPEN,
+        Refusal.BANK_FUNCTION_LOST,
+    }
+)
 _LAST = datetime(2199, 1, 1, tzinfo=UTC)
 Fields = Mapping[str, Any]
 Advance = Callable[[timedelta], None]
@@ -46,25 +49,90 @@ class Admin:
         self._now = backoffice.now
         self._advance = advance
 
-    def routes(self) -> Mapping[str, Callable[[Incoming], Reply]]:
+    def routes(self) -> Mapping[str, Route]:
         """Path -> what answers a POST to it."""
-        table: Mapping[str, tuple[str, Callable[[Fields], Reply]]] = {
-            "/activations": ("activation", self._activation),
-            "/losses": ("loss", self._loss),
-            "/losses/release": ("release", self._release),
-            "/stops": ("stop", self._stop),
-            "/replacements": ("replacement", self._replacement),
-            "/bank-functions": ("bank-function", self._bank_function),
-            "/freezes": ("freeze", self._freeze),
-            "/freezes/release": ("freeze-release", self._unfreeze),
-            "/cards/status": ("card", self._status),
-            "/cards/history": ("card", self._history),
-            "/cards/accesses": ("card", self._accesses),
-            "/institutions": ("institution", self._institution),
-            "/enrolment-codes": ("enrolment-code", self._enrolment_code),
-            "/clock": ("clock", self._clock),
+        status = CardStatus.schema
+        table: Mapping[str, Route] = {
+            "/activations": by_staff(
+                "activation",
+                status,
+                self._activation,
+                "开通 Activate the social security function (Article 12)",
+                LIFE | {Refusal.CARD_FROZEN},
+            ),
+            "/losses": by_staff(
+                "loss", status, self._loss, "挂失 Report a temporary or formal loss (18)", LIFE
+            ),
+            "/losses/release": by_staff(
+                "release", status, self._release, "解除挂失 Release a loss (19)", LIFE
+            ),
+            "/stops": by_staff(
+                "stop", status, self._stop, "停止使用 Stop a card of before 2019 (30)", LIFE
+            ),
+            "/replacements": by_staff(
+                "replacement",
+                ADMIN + "replacement-result",
+                self._replacement,
+                "补领、换领、重新申领 Hand out a new card (19, 21, 22, 23)",
+                LIFE | {Refusal.CARD_EXISTS, Refusal.HOLDER_HAS_CARD},
+            ),
+            "/bank-functions": by_staff(
+                "bank-function",
+                status,
+                self._bank_function,
+                "Note what a service bank reports (14, 20)",
+                _BANK,
+            ),
+            "/freezes": by_staff(
+                "freeze",
+                ADMIN + "done",
+                self._freeze,
+                "冻结 Freeze a card or a range of numbers",
+                {Refusal.CARD_UNKNOWN},
+            ),
+            "/freezes/release": by_staff(
+                "freeze-release",
+                ADMIN + "done",
+                self._unfreeze,
+                "Lift the freezes of a card or a range",
+                {Refusal.CARD_UNKNOWN, Refusal.NOT_FROZEN},
+            ),
+            "/cards/status": by_staff(
+                "card", status, self._status, "Where a card stands", {Refusal.CARD_UNKNOWN}
+            ),
+            "/cards/history": by_staff(
+                "card",
+                ADMIN + "history",
+                self._history,
+                "A card's audit trail (7, 27)",
+                {Refusal.CARD_UNKNOWN},
+            ),
+            "/cards/accesses": by_staff(
+                "card",
+                ADMIN + "accesses",
+                self._accesses,
+                "Which terminal looked at the data behind a card (25, 27)",
+                {Refusal.CARD_UNKNOWN},
+            ),
+            "/institutions": by_staff(
+                "institution", ADMIN + "done", self._institution, "Take in an institution"
+            ),
+            "/enrolment-codes": by_staff(
+                "enrolment-code",
+                ADMIN + "enrolment-code-result",
+                self._enrolment_code,
+                "A one-time code for a terminal",
+                {Refusal.INSTITUTION_UNKNOWN},
+            ),
+            "/clock": by_staff(
+                "clock",
+                ServerTime.schema,
+                self._clock,
+                "Let a simulated clock go on",
+                {Refusal.CLOCK_IS_REAL},
+            ),
         }
-        return {PREFIX + path: _checked(name, answer) for path, (name, answer) in table.items()}
+        return {PREFIX + path: route for path, route in table.items()}
 
     def _activation(self, fields: Fields) -> Reply:
         return _status(self._staff.activate(_key(fields), _by(fields, COMMUNITY_POINT)))
@@ -149,36 +217,39 @@ class Admin:
         return reply_with(ServerTime(self._now()))
 
 
-def _checked(name: str, answer: Callable[[Fields], Reply]) -> Callable[[Incoming], Reply]:
-    """Check a body against its schema before it is answered."""
+def by_staff(
+    takes: str,
+    gives: str,
+    answer: Callable[[Fields], Reply],
+    summary: str,
+    refuses: Collection[Refusal] = (),
+) -> Route:
+    """A POST by the staff. `takes` is a shape of `admin.schema.json`, `gives` a schema's name.
+
+    A body that breaks its schema is refused before it is answered.
+    """
 
     def checked(incoming: Incoming) -> Reply:
         value = incoming.json()
-        fault = next(iter(_validator(name).iter_errors(value)), None)
+        fault = next(iter(validator(ADMIN + takes).iter_errors(value)), None)
         if fault is not None or not isinstance(value, dict):
             pointer = "".join(f"/{step}" for step in fault.absolute_path) if fault else ""
             raise bad_request(pointer, str(fault.validator) if fault else "type")
         return answer(value)
 
-    return checked
-
-
-@cache
-def _validator(name: str) -> Validator:
-    from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # has no types
-    from referencing import Registry
-    from referencing.jsonschema import DRAFT202012
-
-    own = json.loads(resources.files(__package__).joinpath("admin.schema.json").read_text("utf-8"))
-    schemas = {**load_schemas(), _SCHEMA: own}
-    registry: Registry[Any] = Registry().with_resources(
-        (urn, DRAFT202012.create_resource(schema)) for urn, schema in schemas.items()
+    return Route(
+        "POST",
+        Who.STAFF,
+        checked,
+        summary,
+        takes=ADMIN + takes,
+        gives=gives,
+        refuses=refuses,
     )
-    return Draft202012Validator({"$ref": f"{_SCHEMA}#/$defs/{name}"}, registry=registry)
 
 
 def _answer(name: str, value: object) -> Reply:
-    _validator(name).validate(value)
+    validator(ADMIN + name).validate(value)
     return json_reply(canonical(value))
 
 

@@ -11,19 +11,27 @@ import hmac
 import logging
 import re
 import traceback
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from enum import Enum
-from typing import TypeVar
+from collections.abc import Mapping
+from dataclasses import replace
 
-from backend_client.codec import Message
 from backend_client.messages import (
+    AccountOverview,
     ActivationRequest,
+    ActivationResult,
+    BillList,
+    BlacklistUpdate,
     CardRef,
+    CardStatus,
     ConfirmRequest,
+    Enrolment,
     EnrolmentRequest,
     OperationQuery,
+    OperationState,
+    Reversal,
     ReversalRequest,
+    ServerTime,
+    Settlement,
+    Trial,
     TrialRequest,
 )
 from backend_client.transport import Reply, Request
@@ -34,30 +42,21 @@ from simulator.backoffice.errors import Refused
 from simulator.backoffice.incoming import Incoming, bad_request
 from simulator.backoffice.problems import refusal_reply, reply_with
 from simulator.backoffice.refusals import Refusal
-from simulator.backoffice.terminals import Caller
+from simulator.backoffice.routes import (
+    LIFE,
+    NUMBERED,
+    UNUSABLE,
+    Parameter,
+    Route,
+    Who,
+    by_terminal,
+)
+from simulator.backoffice.terminals import Caller, Task
 
 log = logging.getLogger(__name__)
 
-M = TypeVar("M", bound=Message)
 _SINCE = re.compile(r"(?:since=([0-9]{1,16}))?")
 _MAX_TOKEN = 600
-
-
-class Who(Enum):
-    """Who may use a route."""
-
-    ANYBODY = "anybody"
-    TERMINAL = "terminal"
-    STAFF = "staff"
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """What answers a method and a path, and whom."""
-
-    method: str
-    who: Who
-    answer: Callable[[Incoming], Reply]
 
 
 class Api:
@@ -69,25 +68,31 @@ class Api:
         *,
         admin_token: str | None = None,
         advance: Advance | None = None,
+        strict: bool = False,
     ) -> None:
-        """Without `admin_token` nobody is staff. `advance` moves the clock if it is simulated."""
+        """Without `admin_token` nobody is staff. `advance` moves the clock if it is simulated.
+
+        `strict`, for tests: a refusal that its route does not declare is an `AssertionError`.
+        """
         self._desk = backoffice.desk
         self._admin_token = admin_token
-        staff = Admin(backoffice, advance).routes()
+        self._strict = strict
         self.routes: Mapping[str, Route] = {
             **_terminal_routes(backoffice.desk),
-            **{path: Route("POST", Who.STAFF, answer) for path, answer in staff.items()},
+            **Admin(backoffice, advance).routes(),
         }
 
     def dispatch(self, request: Request) -> Reply:
         """Answer one request. Never raises."""
         path, _, query = request.path.partition("?")
         incoming = Incoming(request, query)
+        route = None
         try:
             route = self._route(request.method, path)
             incoming = self._identified(incoming, route)
             reply = route.answer(incoming)
         except Refused as refused:
+            self._is_declared(refused, route, path)
             reply = self._refused(refused, path)
         except Exception as error:
             # Only code lines and the error's type: its message may hold what was asked.
@@ -117,7 +122,18 @@ class Api:
             return incoming
         if not shown:
             raise Refused(Refusal.NOT_ENROLLED)
-        return replace(incoming, caller=self._desk.recognise(shown))
+        caller = self._desk.recognise(shown)
+        if route.task is not None:
+            caller.may(route.task)
+        return replace(incoming, caller=caller)
+
+    def _is_declared(self, refused: Refused, route: Route | None, path: str) -> None:
+        """Report a refusal that the description of the interface does not know of."""
+        if route is None or refused.refusal in route.refusals:
+            return
+        if self._strict:
+            raise AssertionError(f"{path} does not declare that it may refuse {refused.code}")
+        log.error("%s does not declare %s", path, refused.code)
 
     def _refused(self, refused: Refused, path: str) -> Reply:
         if refused.refusal is Refusal.METHOD_NOT_ALLOWED:
@@ -130,35 +146,126 @@ class Api:
 
 
 def _terminal_routes(desk: TerminalDesk) -> Mapping[str, Route]:
-    def post(cls: type[M], answer: Callable[[Caller, M], Message]) -> Route:
-        def answered(incoming: Incoming) -> Reply:
-            return reply_with(answer(incoming.terminal, incoming.message(cls)))
-
-        return Route("POST", Who.TERMINAL, answered)
-
     return {
-        "/v1/time": Route("GET", Who.ANYBODY, lambda _: reply_with(desk.server_time())),
+        "/v1/time": Route(
+            "GET",
+            Who.ANYBODY,
+            lambda _: reply_with(desk.server_time()),
+            "The back office's clock",
+            gives=ServerTime.schema,
+        ),
         "/v1/terminals": Route(
             "POST",
             Who.ANYBODY,
             lambda incoming: reply_with(desk.enrol(incoming.message(EnrolmentRequest))),
+            "终端登记 Turn a one-time code into a terminal's identity",
+            takes=EnrolmentRequest.schema,
+            gives=Enrolment.schema,
+            refuses={Refusal.ENROLMENT_CODE_INVALID, Refusal.PREVIOUS_TOKEN_UNKNOWN},
         ),
-        "/v1/cards/status": post(CardRef, desk.card_status),
-        "/v1/cards/account": post(CardRef, desk.account),
-        "/v1/bills/search": post(CardRef, desk.bills),
-        "/v1/activations": post(ActivationRequest, desk.activate),
-        "/v1/settlements/trial": post(TrialRequest, desk.trial),
-        "/v1/settlements": post(ConfirmRequest, desk.confirm),
-        "/v1/operations/query": post(OperationQuery, lambda who, m: desk.query(who, m.number)),
-        "/v1/operations/reverse": post(ReversalRequest, lambda who, m: desk.reverse(who, m.number)),
+        "/v1/cards/status": by_terminal(
+            CardRef,
+            CardStatus,
+            lambda _, ref: desk.card_status(ref),
+            task=Task.STATUS,
+            summary="Where a card stands",
+            refuses={Refusal.CARD_UNKNOWN},
+        ),
+        "/v1/cards/account": by_terminal(
+            CardRef,
+            AccountOverview,
+            desk.account,
+            task=Task.ACCOUNT,
+            summary="查询 Insurances, balances and contributions of the holder (Article 25)",
+            refuses=UNUSABLE,
+        ),
+        "/v1/bills/search": by_terminal(
+            CardRef,
+            BillList,
+            desk.bills,
+            task=Task.BILLS,
+            summary="The holder's open bills",
+            refuses=UNUSABLE,
+        ),
+        "/v1/activations": by_terminal(
+            ActivationRequest,
+            ActivationResult,
+            desk.activate,
+            task=Task.ACTIVATION,
+            summary="开通 Activate the social security function (Article 12)",
+            refuses=NUMBERED | LIFE | {Refusal.CARD_FROZEN, Refusal.PIN_NOT_CHANGED},
+        ),
+        "/v1/settlements/trial": by_terminal(
+            TrialRequest,
+            Trial,
+            desk.trial,
+            task=Task.SETTLEMENT,
+            summary="预结算 Who would pay what; books nothing",
+            refuses=NUMBERED | UNUSABLE | _BILL | {Refusal.BILL_CHANGED},
+        ),
+        "/v1/settlements": by_terminal(
+            ConfirmRequest,
+            Settlement,
+            desk.confirm,
+            task=Task.SETTLEMENT,
+            summary="结算 Book what the trial said",
+            refuses=NUMBERED | UNUSABLE | _BILL | _CONFIRM,
+        ),
+        "/v1/operations/query": by_terminal(
+            OperationQuery,
+            OperationState,
+            lambda caller, asked: desk.query(caller, asked.number),
+            task=None,
+            summary="What became of one of the terminal's own numbers",
+            refuses={Refusal.NUMBER_FOREIGN},
+        ),
+        "/v1/operations/reverse": by_terminal(
+            ReversalRequest,
+            Reversal,
+            lambda caller, asked: desk.reverse(caller, asked.number),
+            task=None,
+            summary="冲正 Undo a number, and let nothing be booked under it again",
+            refuses={Refusal.NUMBER_FOREIGN, Refusal.ACTIVATION_STANDS},
+        ),
         "/v1/blacklist": Route(
             "GET",
             Who.TERMINAL,
             lambda incoming: reply_with(
                 desk.blacklist_update(incoming.terminal, _since(incoming.query))
             ),
+            "黑名单 What is new since a version of the blacklist",
+            gives=BlacklistUpdate.schema,
+            task=Task.BLACKLIST,
+            query=(_SINCE_PARAMETER,),
         ),
     }
+
+
+_BILL = frozenset(
+    {
+        Refusal.BILL_UNKNOWN,
+        Refusal.BILL_SETTLED,
+        Refusal.INSURANCE_NOT_IN_FORCE,
+        Refusal.NO_TARIFF,
+    }
+)
+"""Why a bill cannot be settled."""
+
+_CONFIRM = frozenset(
+    {
+        Refusal.TRIAL_UNKNOWN,
+        Refusal.TRIAL_EXPIRED,
+        Refusal.SPLIT_DIFFERS,
+        Refusal.ACCOUNT_CHANGED,
+    }
+)
+"""Why a trial cannot be booked."""
+
+_SINCE_PARAMETER = Parameter(
+    "since",
+    {"type": "integer", "minimum": 0, "maximum": 9_999_999_999_999_999},
+    "The version that the terminal has; 0, or left out, asks for a snapshot.",
+)
 
 
 def _since(query: str) -> int:

@@ -1,8 +1,8 @@
 """What terminals may ask of the back office: one method a message.
 
-Every method first asks whether the caller's role allows it, works in one transaction and raises
-`Refused` where a rule says no. A card that is not in use (Articles 12, 18, 23, 30) or frozen is
-refused here too, whatever the terminal knew.
+Every method works in one transaction and raises `Refused` where a rule says no; whether the
+caller's role allows it was asked by its route. A card that is not in use (Articles 12, 18, 23, 30)
+or frozen is refused here too, whatever the terminal knew.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from simulator.backoffice.publisher import Publisher
 from simulator.backoffice.refusals import Refusal
 from simulator.backoffice.register import By, Register, usable
 from simulator.backoffice.schema import Access, Card, Operation, TrialRow
-from simulator.backoffice.terminals import Caller, Task, Terminals
+from simulator.backoffice.terminals import Caller, Terminals
 
 
 class TerminalDesk:
@@ -87,15 +87,13 @@ class TerminalDesk:
         with self._database.transaction() as session:
             return self._terminals.recognise(session, token)
 
-    def card_status(self, caller: Caller, ref: CardRef) -> CardStatus:
+    def card_status(self, ref: CardRef) -> CardStatus:
         """Where a card stands."""
-        caller.may(Task.STATUS)
         with self._database.transaction() as session:
             return self._register.status(self._register.find(session, ref), self._now())
 
     def account(self, caller: Caller, ref: CardRef) -> AccountOverview:
         """Insurances, balances and contributions of the card's holder."""
-        caller.may(Task.ACCOUNT)
         with self._database.transaction() as session:
             now = self._now()
             card = self._usable(session, ref, now)
@@ -105,7 +103,6 @@ class TerminalDesk:
 
     def bills(self, caller: Caller, ref: CardRef) -> BillList:
         """The holder's open bills, as far as this terminal may see them."""
-        caller.may(Task.BILLS)
         with self._database.transaction() as session:
             now = self._now()
             card = self._usable(session, ref, now)
@@ -115,7 +112,6 @@ class TerminalDesk:
 
     def activate(self, caller: Caller, request: ActivationRequest) -> ActivationResult:
         """开通 (Article 12), accepted once by its number."""
-        caller.may(Task.ACTIVATION)
 
         def work(session: Session, _operation: Operation, now: datetime) -> ActivationResult:
             if not request.pin_changed:
@@ -130,7 +126,6 @@ class TerminalDesk:
 
     def trial(self, caller: Caller, request: TrialRequest) -> Trial:
         """预结算: books nothing, and remembers the split for the confirm."""
-        caller.may(Task.SETTLEMENT)
         with self._database.transaction() as session:
             now = self._now()
             row = self._operations.opened(session, caller, request.number, Settlement, now)
@@ -141,7 +136,6 @@ class TerminalDesk:
 
     def confirm(self, caller: Caller, request: ConfirmRequest) -> Settlement:
         """结算, accepted once by its number."""
-        caller.may(Task.SETTLEMENT)
         institution = _bills_of(caller)
 
         def work(session: Session, operation: Operation, now: datetime) -> Settlement:
@@ -160,7 +154,6 @@ class TerminalDesk:
 
     def blacklist_update(self, caller: Caller, since: int) -> BlacklistUpdate:
         """What is new since a version of the blacklist; notes which version the terminal has."""
-        caller.may(Task.BLACKLIST)
         with self._database.transaction() as session:
             self._terminals.report_list(session, caller, since)
             return self._publisher.update(session, since, self._now())

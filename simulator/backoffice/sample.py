@@ -50,7 +50,7 @@ class SampleCity:
             engine, now=clock.now, random=random, sealing_key=sealing_key, rules=rules
         )
         seed.add_sample_institutions(self.backoffice)
-        self.api = Api(self.backoffice, admin_token=ADMIN_TOKEN, advance=clock.advance)
+        self.api = Api(self.backoffice, admin_token=ADMIN_TOKEN, advance=clock.advance, strict=True)
         self._random = random
         self._numbers = 0
 

@@ -466,3 +466,20 @@ def test_staff_find_a_card_by_its_number_or_its_id(city: SampleCity) -> None:
     with pytest.raises(Refused):
         city.backoffice.staff.status(CardKey())
     assert staff(city, "/cards/status", card_number="S99999999")[0] == 404
+
+
+def test_a_refusal_that_its_route_does_not_declare_fails_a_test_and_is_logged_elsewhere(
+    city: SampleCity, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = token_of(city)
+
+    def undeclared(*_: object) -> None:
+        raise Refused(Refusal.NO_TARIFF)
+
+    monkeypatch.setattr(city.backoffice.register, "find", undeclared)
+    with pytest.raises(AssertionError, match="NO_TARIFF"):
+        post(city, "/v1/cards/status", dump(sample_ref(1)), token)
+    headers = {**JSON, "authorization": f"Bearer {token}"}
+    request = Request("POST", "/v1/cards/status", dump(sample_ref(1)), headers)
+    assert problem(Api(city.backoffice).dispatch(request)).code == "NO_TARIFF"
+    assert "/v1/cards/status does not declare NO_TARIFF" in caplog.text
