@@ -26,7 +26,7 @@ from terminal.flow import run
 from terminal.functions import FUNCTIONS
 from terminal.outcome import Outcome
 from terminal.policy import Function
-from terminal.screens import Answer, AskPin, Choose, Confirm, Screen
+from terminal.screens import Answer, AskPin, Choose, Confirm, Question, Screen
 from terminal.session import CardSession
 from terminal.text import Text
 
@@ -133,7 +133,7 @@ class _Holder:
 
     def show(self, screen: Screen) -> Answer:
         self._audience.saw(screen)
-        if not isinstance(screen, Choose | AskPin | Confirm):
+        if not isinstance(screen, Question):
             return None
         answer = next(self._answers, None)
         if answer is None:
@@ -144,10 +144,12 @@ class _Holder:
         return Pin(answer) if isinstance(screen, AskPin) and isinstance(answer, str) else answer
 
 
-def _spoken(screen: Choose | AskPin | Confirm, answer: Answer) -> Text:
+def _spoken(screen: Question, answer: Answer) -> Text:
     """An answer as who looks on may see it: a PIN never."""
     if isinstance(screen, AskPin):
         return Text("●●●●●●", "●●●●●●")
     if isinstance(screen, Confirm):
         return screen.yes if answer is True else screen.no
-    return next(option.label for option in screen.options if option.key == answer)
+    if isinstance(screen, Choose):
+        return next(option.label for option in screen.options if option.key == answer)
+    return Text("（已出示）", "(shown)")

@@ -8,15 +8,28 @@ nothing that happens meanwhile (removal, time-out, cancel) reaches the flow befo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum
 
 from apdu.pin import Pin
 from terminal.receipt import Receipt
 from terminal.text import Text
 
-Answer = Pin | str | bool | None
-"""A PIN, the key of an option, yes or no, or "seen, go on" (None)."""
+LONGEST_SCAN = 512
+"""No code that is scanned has more characters than this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who somebody says they are: name and social security number (18 characters)."""
+
+    name: str = field(repr=False)
+    ssn: str = field(repr=False)
+
+
+Answer = Pin | Identity | str | bool | None
+"""A PIN, an identity, the key of an option or a scanned text, yes or no, or "go on" (None)."""
 
 
 class Tone(Enum):
@@ -112,6 +125,56 @@ class AskPin:
 
 
 @dataclass(frozen=True, slots=True)
+class AskIdentity:
+    """Name and social security number: typed, or read from an identity document by the face.
+
+    `note` says what was wrong before.
+    """
+
+    title: Text
+    note: Text | None = None
+    cancellable: bool = True
+
+    def accepts(self, answer: Answer) -> bool:
+        """Takes an identity; whether it is one is the flow's affair, which tells the holder."""
+        return isinstance(answer, Identity)
+
+
+@dataclass(frozen=True, slots=True)
+class AskScan:
+    """A QR code that the holder shows to the terminal, such as that of the electronic card.
+
+    `note` says what was wrong before. The answer is the text in the code.
+    """
+
+    title: Text
+    note: Text | None = None
+    cancellable: bool = True
+
+    def accepts(self, answer: Answer) -> bool:
+        """Takes a text of 1 to `LONGEST_SCAN` characters."""
+        return isinstance(answer, str) and 0 < len(answer) <= LONGEST_SCAN
+
+
+@dataclass(frozen=True, slots=True)
+class ShowQr:
+    """A QR code for the holder's telephone, good until `valid_until` (None: for good).
+
+    `payload` is the text in the code; it is a secret of the holder and never logged.
+    """
+
+    title: Text
+    payload: str = field(repr=False)
+    body: tuple[Text, ...] = ()
+    valid_until: datetime | None = None
+    cancellable: bool = True
+
+    def accepts(self, answer: Answer) -> bool:
+        """Takes "seen"."""
+        return answer is None
+
+
+@dataclass(frozen=True, slots=True)
 class Confirm:
     """Exactly these facts, agreed to or not."""
 
@@ -150,4 +213,7 @@ class ReceiptScreen:
         return answer is None
 
 
-Screen = Message | Details | Choose | AskPin | Confirm | Progress | ReceiptScreen
+Question = Choose | AskPin | AskIdentity | AskScan | Confirm
+"""Screens that want an answer of their own; the others only want to be seen."""
+
+Screen = Question | Message | Details | ShowQr | Progress | ReceiptScreen

@@ -1,4 +1,4 @@
-"""How days are counted, in one place (Civil Code, Articles 201 to 203).
+"""How days and years are counted, in one place (Civil Code, Articles 201 to 203).
 
 The rule. A period of days begins on the day after the event: the day of the event does not count
 (201). It ends with the last day's 24:00, which is the next day's 00:00 (203). Where an office or
@@ -8,6 +8,13 @@ one (203). Days, and their ends, are those of Shanghai.
 A temporary loss is five such days and lifts by itself (regulation, Article 18). Nobody has to do
 anything when it lifts, so a holiday does not prolong it. Civil Code 201 counts a period given in
 hours from the event on; `Counting.HOURS` reads the five days as 120 hours.
+
+A period of working days counts the days on which offices work and no others; the first is the
+first working day after that of the event (regulation, Article 10).
+
+Years end on the day with the same month and number; where a month has no such day, on its last one
+(202). So whoever was born on 29 February turns seven on 28 February of a year without a 29th. A
+person is that old from the first instant of that day in Shanghai on.
 
 An end is the first instant that no longer belongs to the period.
 """
@@ -76,3 +83,27 @@ def deadline(event: datetime, days: int, calendar: WorkingCalendar) -> datetime:
     while not calendar.is_working_day(last):
         last += _DAY
     return end_of_day(last)
+
+
+def working_deadline(event: datetime, days: int, calendar: WorkingCalendar) -> datetime:
+    """The end of the last of so many working days (regulation, Article 10)."""
+    day = local(event).date()
+    while days > 0:
+        day += _DAY
+        if calendar.is_working_day(day):
+            days -= 1
+    return end_of_day(day)
+
+
+def birthday(born: date, years: int) -> date:
+    """The day on which somebody turns so many years old (Civil Code 202)."""
+    year = born.year + years
+    try:
+        return born.replace(year=year)
+    except ValueError:  # 29 February, in a year without
+        return date(year, 2, 28)
+
+
+def has_turned(born: date, years: int, now: datetime) -> bool:
+    """Whether somebody is that old at `now`, from the first instant of the birthday on."""
+    return local(now).date() >= birthday(born, years)

@@ -6,24 +6,13 @@ The holder's sentences say what is the matter and what to do next; nobody is acc
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 
 from simulator.backoffice.refusals import Refusal
+from simulator.backoffice.sentences import Wording
+from simulator.backoffice.wording_life import APPLICATIONS, IDENTITY
 
-_NO_REPAIR = "Nothing to repair: the rule that the code names says no."
 _TERMINAL = "Update the terminal: its request breaks the interface."
-
-
-@dataclass(frozen=True, slots=True)
-class Wording:
-    """`zh` and `en` are for the holder, `remedy` for the operator."""
-
-    status: HTTPStatus
-    zh: str
-    en: str
-    article: int | None = None
-    remedy: str = _NO_REPAIR
 
 
 _FORBIDDEN = HTTPStatus.FORBIDDEN
@@ -306,4 +295,10 @@ _INTERFACE = {
     ),
 }
 
-WORDING: Mapping[Refusal, Wording] = {**_CARD, **_SETTLEMENT, **_INTERFACE}
+WORDING: Mapping[Refusal, Wording] = {
+    **_CARD,
+    **APPLICATIONS,
+    **IDENTITY,
+    **_SETTLEMENT,
+    **_INTERFACE,
+}

@@ -17,7 +17,17 @@ from apdu.pin import Pin
 from apdu.status import PinFormat
 from terminal.drivers.painting import Painter
 from terminal.outcome import Cancelled
-from terminal.screens import Answer, AskPin, Choose, Confirm, Screen
+from terminal.screens import (
+    LONGEST_SCAN,
+    Answer,
+    AskIdentity,
+    AskPin,
+    AskScan,
+    Choose,
+    Confirm,
+    Identity,
+    Screen,
+)
 from terminal.text import Text
 
 _LEAVE = {"q", "quit", "取消"}
@@ -70,6 +80,10 @@ class ConsoleDriver:
                 return self._yes_or_no()
             case AskPin():
                 return self._pin()
+            case AskIdentity():
+                return self._identity()
+            case AskScan():
+                return self._scan()
             case _:
                 return None
 
@@ -95,12 +109,32 @@ class ConsoleDriver:
             except PinFormat as error:
                 self._console.print(self._painter.line(Text(error.zh, error.en)), style="yellow")
 
+    def _identity(self) -> Identity:
+        name = self._typed(Text("姓名：", "Name: "))
+        ssn = self._typed(Text("社会保障号码：", "Social security number: "))
+        return Identity(name, ssn.upper())
+
+    def _scan(self) -> str:
+        """A scanner types what it reads, like a keyboard."""
+        while True:
+            typed = self._typed(Text("请扫描二维码：", "Scan the code: "))
+            if len(typed) <= LONGEST_SCAN:
+                return typed
+            self._again()
+
     def _ask(self, prompt: Text) -> str:
-        self._prompt(prompt)
-        typed = self._read_line().strip().lower()
-        if typed in _LEAVE:
-            raise Cancelled
-        return typed
+        return self._typed(prompt).lower()
+
+    def _typed(self, prompt: Text) -> str:
+        """A line that is not empty. Raises `Cancelled`."""
+        while True:
+            self._prompt(prompt)
+            typed = self._read_line().strip()
+            if typed.lower() in _LEAVE:
+                raise Cancelled
+            if typed:
+                return typed
+            self._again()
 
     def _prompt(self, prompt: Text) -> None:
         self._console.print(self._painter.line(prompt), style="bold", end=" ")

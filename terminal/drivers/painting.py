@@ -11,10 +11,14 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text as Styled
 
+from terminal.clock import local
+from terminal.drivers.qr import qr_lines
 from terminal.mask import mask
 from terminal.receipt import Receipt
 from terminal.screens import (
+    AskIdentity,
     AskPin,
+    AskScan,
     Choose,
     Confirm,
     Details,
@@ -24,6 +28,7 @@ from terminal.screens import (
     Row,
     Screen,
     Section,
+    ShowQr,
     Tone,
 )
 from terminal.text import Text
@@ -34,6 +39,7 @@ _TONES = {
     Tone.WARNING: ("yellow", "!"),
     Tone.ERROR: ("red", "✘"),
 }
+_VALID_UNTIL = Text("有效期至 {end}", "Valid until {end}")
 _WIDTH = 76
 _TITLE_WIDTH = _WIDTH - 6
 _LABEL_WIDTH = 38
@@ -71,6 +77,10 @@ class Painter:
                 return self._panel(screen.title, self._options(screen))
             case AskPin():
                 return self._ask_pin(screen)
+            case AskIdentity() | AskScan():
+                return self._panel(screen.title, *self._noted(screen.note))
+            case ShowQr():
+                return self._qr(screen)
             case Confirm():
                 return self._panel(screen.title, *self._sections(screen.sections), style="yellow")
             case Progress():
@@ -151,9 +161,7 @@ class Painter:
         return table
 
     def _ask_pin(self, screen: AskPin) -> Panel:
-        body: list[RenderableType] = []
-        if screen.note is not None:
-            body.append(Styled("! ", style="bold yellow") + self._stacked(screen.note))
+        body = self._noted(screen.note)
         body.append(
             self.line(
                 Text(
@@ -162,6 +170,21 @@ class Painter:
                 )
             )
         )
+        return self._panel(screen.title, *body)
+
+    def _noted(self, note: Text | None) -> list[RenderableType]:
+        """What was wrong before, if anything was."""
+        if note is None:
+            return []
+        return [Styled("! ", style="bold yellow") + self._stacked(note)]
+
+    def _qr(self, screen: ShowQr) -> Panel:
+        body: list[RenderableType] = [self._stacked(text) for text in screen.body]
+        if screen.valid_until is not None:
+            end = f"{local(screen.valid_until):%Y-%m-%d %H:%M:%S}"
+            body.append(self.line(_VALID_UNTIL.fill(end=end)))
+        body.append(Styled(qr_lines(screen.payload), style="black on white"))
+        body.append(Styled(screen.payload, style="dim"))
         return self._panel(screen.title, *body)
 
     def _receipt(self, receipt: Receipt) -> Panel:

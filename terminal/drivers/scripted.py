@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from apdu.pin import Pin
-from terminal.screens import Answer, AskPin, Choose, Confirm, Screen
+from terminal.screens import Answer, AskPin, Question, Screen
 
 Scripted = Answer | Exception
 """An answer, or what happens instead. Digits are turned into a PIN where one is asked for."""
@@ -42,7 +42,7 @@ class ScriptedDriver:
         """Record `screen` and answer it; raises the scripted exception instead, if there is one."""
         self.screens.append(screen)
         self._on_screen(screen)
-        if not isinstance(screen, Choose | AskPin | Confirm):
+        if not isinstance(screen, Question):
             return None
         answer = self._answer(screen)
         if isinstance(answer, Exception):

@@ -12,20 +12,26 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
+import segno
 from rich.console import Console
 
 from apdu.pin import Pin
 from apdu.status import PinFormat
 from terminal.drivers import pin_input
 from terminal.drivers.console import ConsoleDriver
+from terminal.drivers.qr import QUIET, qr_lines
 from terminal.flow import Flow, committing, drive
 from terminal.outcome import Cancelled, Done
 from terminal.receipt import Receipt, ReceiptLine
 from terminal.screens import (
+    LONGEST_SCAN,
+    AskIdentity,
     AskPin,
+    AskScan,
     Choose,
     Confirm,
     Details,
+    Identity,
     Message,
     Option,
     Progress,
@@ -33,6 +39,7 @@ from terminal.screens import (
     Row,
     Screen,
     Section,
+    ShowQr,
     Tone,
 )
 from terminal.text import Text
@@ -256,3 +263,48 @@ def test_a_pin_from_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
     assert pin_input.read_pin().matches(Pin("2468"))
     with pytest.raises(Cancelled):
         pin_input.read_pin()
+
+
+def test_an_identity_is_typed_line_by_line() -> None:
+    face = Face("", "张三", "99010019900101123x")
+    assert face.driver.show(AskIdentity(TITLE, Text("不符", "No match"))) == Identity(
+        "张三", "99010019900101123X"
+    )
+    assert "不符" in face.text
+    assert "No match" in face.text
+
+
+def test_a_scanner_types_what_it_reads_and_case_counts() -> None:
+    face = Face("x" * (LONGEST_SCAN + 1), "SSCT1:AbC")
+    assert face.driver.show(AskScan(TITLE)) == "SSCT1:AbC"
+
+
+@pytest.mark.parametrize("screen", [AskIdentity(TITLE), AskScan(TITLE)])
+def test_a_question_for_text_can_be_left(screen: Screen) -> None:
+    with pytest.raises(Cancelled):
+        Face("q").driver.show(screen)
+    with pytest.raises(Cancelled):
+        Face().driver.show(screen)
+
+
+@pytest.mark.article(31)
+def test_a_qr_code_is_drawn_module_by_module() -> None:
+    end = datetime(2026, 11, 23, 2, 5, tzinfo=UTC)
+    face = Face()
+    assert face.driver.show(ShowQr(TITLE, "SSCT1:ABCDEFGH", (TITLE,), end)) is None
+    assert "2026-11-23 10:05:00" in face.text
+    drawn = [line.strip("│ ") for line in face.text.splitlines()]
+    expected = [line.strip() for line in qr_lines("SSCT1:ABCDEFGH").splitlines()]
+    assert [line for line in drawn if set(line) & set("█▀▄")] == [e for e in expected if e]
+
+
+def test_the_modules_of_a_qr_code_are_those_of_its_matrix() -> None:
+    lines = qr_lines("SSCT1:ABCDEFGH").splitlines()
+    upper, lower = set("█▀"), set("█▄")
+    rows = [[char in half for char in line] for line in lines for half in (upper, lower)]
+    matrix = [
+        [module > 0 for module in row]
+        for row in segno.make_qr("SSCT1:ABCDEFGH", error="m").matrix_iter(border=QUIET)
+    ]
+    assert rows[: len(matrix)] == matrix
+    assert len(matrix) == 21 + 2 * QUIET

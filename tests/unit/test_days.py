@@ -12,10 +12,13 @@ from simulator.backoffice.days import (
     SHANGHAI,
     Counting,
     WorkingCalendar,
+    birthday,
     deadline,
     end_of_day,
+    has_turned,
     local,
     loss_ends,
+    working_deadline,
 )
 from simulator.backoffice.figures import load_figures
 
@@ -122,3 +125,39 @@ def test_the_holiday_table_can_be_replaced() -> None:
     sunday = date(2026, 3, 15)
     assert not WorkingCalendar().is_working_day(sunday)
     assert WorkingCalendar(made_up_days=frozenset({sunday})).is_working_day(sunday)
+
+
+@pytest.mark.article(10)
+@given(
+    st.datetimes(datetime(2026, 1, 1), datetime(2026, 12, 1), timezones=st.just(UTC)),  # noqa: DTZ001  # the bounds of naive values
+    st.integers(1, 20),
+)
+def test_a_period_of_working_days_holds_exactly_so_many(event: datetime, days: int) -> None:
+    calendar = load_figures().calendar
+    last = working_deadline(event, days, calendar) - SECOND
+    first = local(event).date()
+    between = [first + timedelta(n) for n in range(1, (last.date() - first).days + 1)]
+    assert sum(calendar.is_working_day(day) for day in between) == days
+    assert calendar.is_working_day(between[-1])
+
+
+@pytest.mark.article(22)
+@pytest.mark.parametrize(
+    ("born", "turned"),
+    [
+        (date(2019, 3, 16), date(2026, 3, 16)),
+        (date(2020, 2, 29), date(2027, 2, 28)),
+        (date(2021, 2, 28), date(2028, 2, 28)),
+        (date(2020, 12, 31), date(2027, 12, 31)),
+    ],
+)
+def test_years_end_on_the_day_of_the_same_name_or_the_months_last(born: date, turned: date) -> None:
+    assert birthday(born, 7) == turned
+    start = datetime(turned.year, turned.month, turned.day, tzinfo=SHANGHAI)
+    assert has_turned(born, 7, start)
+    assert not has_turned(born, 7, start - timedelta(microseconds=1))
+
+
+@pytest.mark.article(22)
+def test_a_leap_day_comes_back_in_a_leap_year() -> None:
+    assert birthday(date(2020, 2, 29), 8) == date(2028, 2, 29)

@@ -10,15 +10,20 @@ from apdu.pin import Pin
 from terminal.mask import mask
 from terminal.receipt import ReceiptLine, yuan
 from terminal.screens import (
+    LONGEST_SCAN,
     Answer,
+    AskIdentity,
     AskPin,
+    AskScan,
     Choose,
     Confirm,
     Details,
+    Identity,
     Message,
     Option,
     Progress,
     Screen,
+    ShowQr,
 )
 from terminal.text import Text
 
@@ -47,6 +52,15 @@ CONFIRM = Confirm(TITLE, (), Text("是", "Yes"), Text("否", "No"))
         (AskPin(TITLE), Pin("123456"), True),
         (AskPin(TITLE), "123456", False),
         (AskPin(TITLE), None, False),
+        (AskIdentity(TITLE), Identity("张三", "990100199001011234"), True),
+        (AskIdentity(TITLE), "张三", False),
+        (AskScan(TITLE), "SSCT1:ABC", True),
+        (AskScan(TITLE), "x" * LONGEST_SCAN, True),
+        (AskScan(TITLE), "x" * (LONGEST_SCAN + 1), False),
+        (AskScan(TITLE), "", False),
+        (AskScan(TITLE), None, False),
+        (ShowQr(TITLE, "SSCT1:ABC"), None, True),
+        (ShowQr(TITLE, "SSCT1:ABC"), "a", False),
     ],
 )
 def test_a_screen_takes_its_own_kind_of_answer_only(
@@ -59,6 +73,13 @@ def test_screens_are_values() -> None:
     assert Message(TITLE) == Message(Text("标题", "Title"))
     with pytest.raises(FrozenInstanceError):
         Message(TITLE).title = TITLE  # type: ignore[misc]  # that it fails is the point
+
+
+@pytest.mark.article(25)
+def test_neither_an_identity_nor_a_code_shows_in_a_repr() -> None:
+    assert "张三" not in repr(Identity("张三", "990100199001011234"))
+    assert "9901" not in repr(Identity("张三", "990100199001011234"))
+    assert "SSCT1" not in repr(ShowQr(TITLE, "SSCT1:ABC"))
 
 
 @pytest.mark.parametrize(
