@@ -8,20 +8,19 @@ from __future__ import annotations
 import logging
 import os
 import secrets
-import threading
+import sys
 from argparse import Namespace
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from apdu.readers.inprocess import Chip
 from simulator import city
 from simulator.backoffice.clocks import Clock
 from simulator.backoffice.keys import load_or_create_key
 from simulator.backoffice.seed import DEVELOPMENT_CODE
-from simulator.card.card import SimulatedCard
-from simulator.card.persistence import PersistentCard
 from simulator.card.profile import BUILT_IN, load_profile
+from simulator.card_panel import CardPanel, serve
 from simulator.clock import SimulatedClock
+from simulator.pcscd import PrivatePcscd, reserve_socket
 from simulator.profiles.generator import generate, write_profiles
 from simulator.virtual_reader import VPCD_PORT, VirtualReader
 from terminal.settings import default_data_dir
@@ -49,22 +48,35 @@ def profiles(args: Namespace) -> None:
 
 
 def serve_card(args: Namespace) -> None:
-    """Keep a card in the virtual reader until Ctrl-C.
+    """Keep a card in the virtual reader, put it in and out as told, until Ctrl-C.
 
-    Raises `ProfileError`, `CardStateError`, `VpcdUnavailable`.
+    Raises `ProfileError`, `CardStateError`, `VpcdUnavailable`, `PcscdUnavailable`.
     """
-    profile = load_profile(args.profile)
-    chip: Chip = (
-        PersistentCard(profile, args.state, random=secrets.token_bytes)
-        if args.state
-        else SimulatedCard(profile, random=secrets.token_bytes)
-    )
-    with VirtualReader(args.port or VPCD_PORT, args.host) as reader:
-        reader.insert(chip)
-        print(f"卡片已在虚拟读卡器中，按 Ctrl-C 取出。 The card {args.profile} is in the virtual")
-        print("reader; Ctrl-C takes it out. Next: ssct readers, then ssct read", flush=True)
+    with ExitStack() as opened:
+        port = args.port or VPCD_PORT
+        if args.private:
+            service = opened.enter_context(PrivatePcscd())
+            port = service.ports[0]
+            print(f"export PCSCLITE_CSOCK_NAME={reserve_socket()}", flush=True)
+        reader = opened.enter_context(VirtualReader(port, args.host))
+        panel = CardPanel(reader, args.profile, random=secrets.token_bytes, state=args.state)
+        opened.callback(panel.close)
+        if not args.out:
+            panel.insert()
+        _announce_card(args.profile, out=args.out)
         with suppress(KeyboardInterrupt):
-            threading.Event().wait()
+            serve(panel, sys.stdin, _say)
+
+
+def _announce_card(profile: str, *, out: bool) -> None:
+    place = "在手中 is at hand" if out else "已在虚拟读卡器中 is in the virtual reader"
+    print(f"卡片 The card {profile} {place}; Ctrl-C 结束 ends.")
+    print("命令 commands: insert, remove, swap PROFILE, tear [N], status, quit.")
+    print("Next, in another window: ssct readers, then ssct read", flush=True)
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
 
 
 def serve_backoffice(args: Namespace) -> None:

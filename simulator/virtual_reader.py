@@ -106,6 +106,11 @@ class VirtualReader:
     ) -> None:
         self.stop()
 
+    @property
+    def occupied(self) -> bool:
+        """Whether a card is in the slot; one that lost its power has left it."""
+        return self._stay is not None
+
     def insert(self, chip: Chip) -> None:
         """Put a card into the slot; pcscd notices within 0.4 s.
 

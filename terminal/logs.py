@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable
 
 from apdu.trace import Event, Trace
 
@@ -21,6 +22,20 @@ class TrafficTrace(Trace):
     def add(self, event: Event) -> None:
         """Log `event`."""
         log.log(TRAFFIC, "%s", str(Trace([event])).rstrip())
+
+
+class KeptTrace(Trace):
+    """A trace with times, kept; with `log_too` it goes to the log as it happens, too."""
+
+    def __init__(self, clock: Callable[[], float], *, log_too: bool) -> None:
+        super().__init__(clock=clock)
+        self._live = TrafficTrace() if log_too else None
+
+    def add(self, event: Event) -> None:
+        """Keep `event`."""
+        super().add(event)
+        if self._live is not None:
+            self._live.add(event)
 
 
 def set_up(*, verbose: bool, traffic: bool) -> None:

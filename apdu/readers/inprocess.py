@@ -60,6 +60,11 @@ class InProcessReader:
         """The reader's name."""
         return self._name
 
+    @property
+    def occupied(self) -> bool:
+        """Whether a card is in the slot."""
+        return self._card is not None
+
     def insert(self, chip: Chip) -> None:
         """Put a card into the slot. Raises `ReaderError` when there is one already."""
         with self._changed:

@@ -38,12 +38,15 @@ def add_arguments(parser: ArgumentParser, _name: str) -> None:
 
 def run(args: Namespace) -> ExitCode:
     """Dump the card in the reader, if it is admitted for reading."""
+    import json
+
     from terminal.admission import Admitted
     from terminal.commands.opening import open_session, open_settings, open_terminal
+    from terminal.commands.private_file import require_new, write_new
     from terminal.policy import Function
 
     print(_WARNING, file=sys.stderr)
-    _require_new(args.file)
+    require_new(args.file)
     settings = open_settings(args)
     with open_terminal(settings) as terminal, open_session(args, settings, terminal) as session:
         decision = terminal.admit(session.facts, Function.READ, "console")
@@ -51,17 +54,10 @@ def run(args: Namespace) -> ExitCode:
             print(f"{decision.text} [{decision.reason.value}]", file=sys.stderr)
             return ExitCode.REFUSED
         dumped = _dump(args, session, terminal.sam)
-    _write(args.file, dumped)
+    text = json.dumps(dumped.to_json(), ensure_ascii=False, indent=2)
+    write_new(args.file, f"{text}\n")
     _summarise(dumped)
     return ExitCode.OK
-
-
-def _require_new(file: Path) -> None:
-    """Raise `ConfigurationError` where there is something already, before a card is asked for."""
-    from terminal.errors import ConfigurationError
-
-    if file.exists():
-        raise ConfigurationError(f"{file} exists; a dump never overwrites a file")
 
 
 def _dump(args: Namespace, session: CardSession, sam: SecureAccessModule) -> CardDump:
@@ -88,22 +84,6 @@ def _show_progress(done: int, total: int) -> bool:
         end = "\n" if done == total else ""
         print(f"\r{done} / {total}", end=end, file=sys.stderr, flush=True)
     return True
-
-
-def _write(file: Path, dumped: CardDump) -> None:
-    """Write the dump to a new file that nobody but its owner may read."""
-    import json
-    import os
-
-    from terminal.errors import ConfigurationError
-
-    text = json.dumps(dumped.to_json(), ensure_ascii=False, indent=2) + "\n"
-    try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(text)
-    except OSError as error:
-        raise ConfigurationError(f"{file} cannot be written: {error.strerror}") from None
 
 
 def _summarise(dumped: CardDump) -> None:

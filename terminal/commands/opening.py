@@ -16,10 +16,12 @@ from pathlib import Path
 
 from apdu.connection import Reader
 from apdu.status import NoCard
+from apdu.trace import Trace, parse_trace
 from backend_client.transport import HttpTransport, Timeouts
 from terminal import logs
 from terminal.app import Terminal
 from terminal.clock import SystemClock
+from terminal.commands.private_file import require_new, write_new
 from terminal.errors import ConfigurationError
 from terminal.session import CardSession
 from terminal.settings import ReaderSettings, Settings, load_settings
@@ -80,15 +82,57 @@ def freshen(terminal: Terminal) -> None:
 
 
 @contextmanager
-def open_session(args: Namespace, settings: Settings, terminal: Terminal) -> Iterator[CardSession]:
-    """The card in the reader, waited for. Raises `CardError`."""
+def open_session(
+    args: Namespace, settings: Settings, terminal: Terminal, trace: Trace | None = None
+) -> Iterator[CardSession]:
+    """The card in the reader, waited for; `trace` records it, else what the options want.
+
+    Raises `CardError`, and `ConfigurationError` for a recording that cannot be kept.
+    """
+    if trace is None:
+        with recording(args) as wanted, _session(args, settings, terminal, wanted) as session:
+            yield session
+        return
+    with _session(args, settings, terminal, trace) as session:
+        yield session
+
+
+@contextmanager
+def _session(
+    args: Namespace, settings: Settings, terminal: Terminal, trace: Trace | None
+) -> Iterator[CardSession]:
     reader = open_reader(args.reader, settings.reader)
     if not reader.wait_for_card(args.wait):
         raise NoCard(f"{reader.name}: no card within {args.wait:g} seconds")
-    trace = logs.TrafficTrace() if args.traffic else None
     exclusive = settings.reader.exclusive
     with CardSession.open(reader, terminal.sam, exclusive=exclusive, trace=trace) as session:
         yield session
+
+
+@contextmanager
+def recording(args: Namespace) -> Iterator[Trace | None]:
+    """What the options want recorded: in a file written at the end, in the log, or nothing.
+
+    A session that fails is recorded, too. Raises `ConfigurationError` when the file exists.
+    """
+    if args.record is None:
+        yield logs.TrafficTrace() if args.traffic else None
+        return
+    with kept_trace(args) as trace:
+        yield trace
+
+
+@contextmanager
+def kept_trace(args: Namespace) -> Iterator[Trace]:
+    """A trace with times, for a command that looks at it itself; in the file and the log, too."""
+    if args.record is not None:
+        require_new(args.record)
+    trace = logs.KeptTrace(SystemClock().monotonic, log_too=args.traffic)
+    try:
+        yield trace
+    finally:
+        if args.record is not None and trace.events:
+            write_new(args.record, str(trace))
 
 
 def open_reader(wanted: str | None, settings: ReaderSettings) -> Reader:
@@ -128,10 +172,13 @@ def simulated_reader(wanted: str) -> Reader:
 
 def _recorded_reader(file: Path) -> Reader:
     from apdu.readers.replay import ReplayReader
-    from apdu.trace import parse_trace
 
+    return ReplayReader(load_trace(file), ordered=False, name=f"{RECORDED}{file.name}")
+
+
+def load_trace(file: Path) -> Trace:
+    """The trace in `file`. Raises `ConfigurationError` or `TraceError`."""
     try:
-        text = file.read_text("utf-8")
+        return parse_trace(file.read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"the trace {file} cannot be read: {error}") from None
-    return ReplayReader(parse_trace(text), ordered=False, name=f"{RECORDED}{file.name}")

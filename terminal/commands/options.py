@@ -38,6 +38,13 @@ def add_reader(parser: ArgumentParser) -> None:
         default=60.0,
         help="how long to wait for a card (default: 60)",
     )
+    group.add_argument(
+        "--record",
+        metavar="FILE",
+        type=Path,
+        help="keep the session with the card in a new file for `ssct trace` and replay:FILE; "
+        "PINs left out, names and numbers are in it",
+    )
 
 
 def add_personal(parser: ArgumentParser) -> None:

@@ -28,6 +28,13 @@ def _add_card(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--state", type=Path, metavar="FILE", help="keep the card's memory in FILE between runs"
     )
+    parser.add_argument("--out", action="store_true", help="begin with the card out of the slot")
+    parser.add_argument(
+        "--private",
+        action="store_true",
+        help="start a PC/SC service of its own, which needs no rights and touches no other; "
+        "the line that is printed first leads programs to it",
+    )
     parser.add_argument("--host", default="127.0.0.1", help="where the vpcd driver listens")
     parser.add_argument("--port", type=int, default=None, help="its port (default: 35963)")
     add_common(parser)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from simulator.backoffice.seed import DEVELOPMENT_CODE
+from simulator.card.profile import load_profile
 from simulator.pcscd import PrivatePcscd
 from terminal.cli import main
 from terminal.exit_codes import ExitCode
@@ -81,6 +83,51 @@ def test_a_terminal_is_enrolled_and_serves_cards_over_http(
     status = json.loads(capsys.readouterr().out)
     assert status["operations_confirmed"] == 2
     assert status["terminal"] == "T000001"
+
+
+def test_a_card_with_a_service_of_its_own_is_put_in_and_out(
+    real_pcscd: PrivatePcscd, tmp_path: Path
+) -> None:
+    state = {"XDG_STATE_HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+    card = subprocess.Popen(
+        [*SSCT, "sim", "card", "adult-3.0", "--private"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=state,
+    )
+    with card:
+        assert card.stdin is not None
+        assert card.stdout is not None
+        name, _, path = card.stdout.readline().removeprefix("export ").strip().partition("=")
+        told = iter(card.stdout.readline, "")
+        assert any("ssct readers" in line for line in told)
+
+        def read() -> str:
+            done = subprocess.run(
+                [*SSCT, "read", "--json", "--show-personal", "--wait", "10"],
+                env={**state, name: path},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            document = json.loads(done.stdout) if done.returncode == ExitCode.OK else {}
+            return str(document.get("card", {}).get("name", done.stderr))
+
+        def tell(line: str) -> str:
+            assert card.stdin is not None
+            card.stdin.write(f"{line}\n")
+            card.stdin.flush()
+            return next(told)
+
+        assert read() == load_profile("adult-3.0").holder.name
+        assert "removed" in tell("remove")
+        assert "inserted: child" in tell("swap child")
+        assert read() == load_profile("child").holder.name
+        assert "quit" in tell("help") or any("quit" in line for line in told)
+        card.stdin.write("quit\n")
+        card.stdin.flush()
+        assert card.wait(timeout=20) == ExitCode.OK
 
 
 def test_a_card_in_the_real_service_is_read(

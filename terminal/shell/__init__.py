@@ -1,0 +1,1 @@
+"""`ssct shell`: a card by hand, for developers and service staff."""
