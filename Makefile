@@ -17,6 +17,10 @@ dev:
 demo: core ## the story of a card, from insertion to replacement; no daemon, no root
 	@$(BIN)/ssct demo $(DEMO)
 
+.PHONY: kiosk
+kiosk: core ## the touch screen on simulated parts, with a developer's panel beside it
+	@$(BIN)/ssct kiosk --embedded $(KIOSK)
+
 .PHONY: test
 test: dev lint ## lint, types, contracts and every test
 	$(BIN)/pytest -n 2 --dist loadgroup $(TEST)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from threading import Lock
 from zoneinfo import ZoneInfo
@@ -41,3 +42,26 @@ class SimulatedClock:
     def sleep(self, seconds: float) -> None:
         """Let `seconds` pass at once. Raises `ValueError` when they are negative."""
         self.advance(timedelta(seconds=seconds))
+
+
+class RunningClock(SimulatedClock):
+    """A simulated clock that also runs: `seconds` tells how much time passes by itself.
+
+    For a developer who looks on: time passes as on the wall, and can be moved forward besides.
+    """
+
+    def __init__(self, start: datetime, seconds: Callable[[], float]) -> None:
+        super().__init__(start)
+        self._seconds = seconds
+        self._began = seconds()
+
+    def now(self) -> datetime:
+        """The present instant."""
+        return super().now() + timedelta(seconds=self._ran())
+
+    def monotonic(self) -> float:
+        """Seconds since the clock was made."""
+        return super().monotonic() + self._ran()
+
+    def _ran(self) -> float:
+        return self._seconds() - self._began

@@ -7,6 +7,7 @@ policy makes something of the answer, and only about cards that proved to be gen
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
@@ -30,6 +31,19 @@ log = logging.getLogger(__name__)
 
 ASK_AGAIN_AFTER = 30.0
 """Seconds for which an unreachable back office is not asked for a status that is not needed."""
+
+
+class _Once:
+    """Asks the back office at most once for several decisions on one card."""
+
+    def __init__(self, ask: Callable[[], CardStatus | BackendError]) -> None:
+        self._ask = ask
+        self._answer: CardStatus | BackendError | None = None
+
+    def __call__(self) -> CardStatus | BackendError:
+        if self._answer is None:
+            self._answer = self._ask()
+        return self._answer
 
 
 @dataclass(slots=True)
@@ -57,9 +71,26 @@ class Admitter:
         self.audit.record(_audit_entry(decision, now, face), facts.card_id)
         return decision
 
-    def _context(self, facts: CardFacts, function: Function) -> AdmissionContext:
+    def outlook(self, facts: CardFacts, face: str) -> Mapping[Function, Decision]:
+        """What each function would be told now, for a menu. Nothing is granted by it.
+
+        The back office is asked once at most. The audit trail gets one line, about reading the
+        card: each function asks again when it is chosen, and that is recorded then.
+        """
+        now = self.clock.now()
+        asked = _Once(lambda: self._ask(facts))
+        decisions = {
+            function: decide(facts, function, now, self._context(facts, function, asked))
+            for function in self.settings.policy
+        }
+        self.audit.record(_audit_entry(decisions[Function.READ], now, face), facts.card_id)
+        return decisions
+
+    def _context(
+        self, facts: CardFacts, function: Function, asked: _Once | None = None
+    ) -> AdmissionContext:
         """Everything that admission wants to know of the world."""
-        online, status = self._standing(facts, function)
+        online, status = self._standing(facts, function, asked or _Once(lambda: self._ask(facts)))
         unfinished = function.is_value and self._unfinished(facts, online=online)
         return AdmissionContext(
             policy=self.settings.policy[function],
@@ -80,24 +111,33 @@ class Admitter:
         entries = self.blacklist.lookup(facts.card_id, facts.card_number)
         return Listing(head.version, head.issued_at, head.expires_at, entries)
 
-    def _standing(self, facts: CardFacts, function: Function) -> tuple[bool, CardStatus | None]:
+    def _standing(
+        self, facts: CardFacts, function: Function, asked: _Once
+    ) -> tuple[bool, CardStatus | None]:
         """Whether the back office answered just now, and the card's last known status."""
         policy = self.settings.policy[function]
         wanted = policy.requires_online or (policy.requires_activation and self._may_answer())
         if not (wanted and facts.authentic):
             return False, self.statuses.last(facts.card_id)
+        answer = asked()
+        if isinstance(answer, CardStatus):
+            return True, answer
+        online = _said_no(answer)
+        if function.is_value and isinstance(answer, Refused):
+            return online, None
+        return online, self.statuses.last(facts.card_id)
+
+    def _ask(self, facts: CardFacts) -> CardStatus | BackendError:
+        """The card's status as the back office has it now, or why there is none."""
         try:
             status = self.client.card_status(CardRef(facts.card_id, facts.card_number))
         except BackendError as error:
             log.info("no status from the back office: %s", error.code)
-            online = _said_no(error)
-            self._asked_in_vain = None if online else self.clock.monotonic()
-            if function.is_value and isinstance(error, Refused):
-                return online, None
-            return online, self.statuses.last(facts.card_id)
+            self._asked_in_vain = None if _said_no(error) else self.clock.monotonic()
+            return error
         self._asked_in_vain = None
         self.statuses.keep(status)
-        return True, status
+        return status
 
     def _may_answer(self) -> bool:
         """Whether the back office is worth asking: not if it just did not answer."""

@@ -224,6 +224,10 @@ class Terminal:
         """
         return self._admitter.admit(facts, function, face)
 
+    def outlook(self, facts: CardFacts, face: str) -> Mapping[Function, Decision]:
+        """What each function would be told now, for a menu (`Admitter.outlook`)."""
+        return self._admitter.outlook(facts, face)
+
     def visit(self, session: CardSession, face: str) -> Visit:
         """What a function is given to serve the card of `session`."""
         return Visit(

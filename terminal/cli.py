@@ -33,6 +33,7 @@ COMMANDS = {
     "dump": Entry("dump", "write everything readable on the card to a file"),
     "trace": Entry("trace", "tell in words what was said between terminal and card"),
     "shell": Entry("shell", "talk to a card by hand, at a prompt or from a script"),
+    "kiosk": Entry("kiosk", "serve holders on a touch screen"),
     "sync": Entry("sync", "bring clock and blacklist up to date"),
     "status": Entry("status", "show how the terminal stands"),
     "enrol": Entry("enrol", "make this terminal known to the back office"),

@@ -109,6 +109,48 @@ class OperationsOpen(TerminalError):
     )
 
 
+class DeviceError(TerminalError):
+    """A device beside the reader does not do its part."""
+
+    code = "DEVICE_ERROR"
+
+
+class PrinterError(DeviceError):
+    """The receipt printer does not print."""
+
+    code = "PRINTER_ERROR"
+    zh = "打印机故障，凭条没有打印。"
+    en = "The printer does not work, so no slip was printed."
+    remedy = "Look at the printer, its cable and [printer] in the settings; then print a test."
+
+
+class PaperOut(PrinterError):
+    """The printer has no paper."""
+
+    code = "PRINTER_PAPER_OUT"
+    zh = "打印机缺纸，凭条没有打印。"
+    en = "The printer has no paper, so no slip was printed."
+    remedy = "Put in a new roll, then print a test from the operator page."
+
+
+class PaperJam(PrinterError):
+    """The paper is stuck, or the cover is open."""
+
+    code = "PRINTER_PAPER_JAM"
+    zh = "打印机卡纸，凭条没有打印。"
+    en = "The printer's paper is stuck, so no slip was printed."
+    remedy = "Open the cover, take out the paper, close it, then print a test."
+
+
+class PinPadError(DeviceError):
+    """The PIN pad does not answer, or answers what it must not."""
+
+    code = "PIN_PAD_ERROR"
+    zh = "密码键盘故障，请联系工作人员。"
+    en = "The PIN pad does not work. Please ask the staff."
+    remedy = "Look at the pad, its cable and [pin_pad] in the settings."
+
+
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """What any error means: for programs, for the holder, for the operator.

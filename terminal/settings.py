@@ -142,6 +142,27 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class KioskSettings:
+    """The touch-screen face.
+
+    `port` and `operator_port` on this machine; 0 takes a free one. `answer_time` and `reading_time`
+    pass before the countdown of `warning_time` begins. A card that is not taken sounds after
+    `alarm_time` and calls the staff after `call_time`. `screen_pin`: the PIN may be typed on the
+    touch screen where there is no PIN pad. `voice`: prompts are spoken from the start.
+    """
+
+    port: int
+    operator_port: int
+    answer_time: timedelta
+    reading_time: timedelta
+    warning_time: timedelta
+    alarm_time: timedelta
+    call_time: timedelta
+    screen_pin: bool
+    voice: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All of it. `policy` has one entry for every function (terminal/policy.py)."""
 
@@ -153,6 +174,7 @@ class Settings:
     cards: CardRules
     pin: PinSettings
     limits: Limits
+    kiosk: KioskSettings
     policy: Policies
 
 
@@ -198,6 +220,17 @@ _READ_SECTIONS: Readers = {
         "max_length": whole(4, 16),
     },
     "limits": {"open_operations": whole(1, 10_000)},
+    "kiosk": {
+        "port": whole(0, 65_535),
+        "operator_port": whole(0, 65_535),
+        "answer_time": duration(20 * _SECOND, 10 * _MINUTE),
+        "reading_time": duration(20 * _SECOND, 30 * _MINUTE),
+        "warning_time": duration(20 * _SECOND, 5 * _MINUTE),
+        "alarm_time": duration(5 * _SECOND, 2 * _MINUTE),
+        "call_time": duration(10 * _SECOND, 10 * _MINUTE),
+        "screen_pin": flag,
+        "voice": flag,
+    },
 }
 _READ_POLICY: Mapping[str, Read] = {
     "scope": one_of(*_SCOPES),
@@ -238,11 +271,26 @@ _DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "pin": {"initial": ("123456",), "min_length": 6, "max_length": 12},
     "limits": {"open_operations": 20},
 }
+_KIOSK = {
+    "port": 8790,
+    "operator_port": 8791,
+    "answer_time": timedelta(seconds=60),
+    "reading_time": timedelta(seconds=120),
+    "warning_time": timedelta(seconds=30),
+    "alarm_time": timedelta(seconds=10),
+    "call_time": timedelta(seconds=40),
+    "screen_pin": False,
+    "voice": False,
+}
 _SHANGHAI_ONLY = asdict(CardRules(regions=("31",)))
 _PROFILE_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
-    "developer": {"security": _SOFTWARE_ONLY, "cards": asdict(CardRules())},
-    "kiosk": {"security": _PRODUCTION, "cards": _SHANGHAI_ONLY},
-    "point-of-use": {"security": _PRODUCTION, "cards": _SHANGHAI_ONLY},
+    "developer": {
+        "security": _SOFTWARE_ONLY,
+        "cards": asdict(CardRules()),
+        "kiosk": {**_KIOSK, "screen_pin": True},
+    },
+    "kiosk": {"security": _PRODUCTION, "cards": _SHANGHAI_ONLY, "kiosk": _KIOSK},
+    "point-of-use": {"security": _PRODUCTION, "cards": _SHANGHAI_ONLY, "kiosk": _KIOSK},
 }
 
 
@@ -268,6 +316,7 @@ def load_settings(file: Path | None, environ: Mapping[str, str]) -> Settings:
         cards=CardRules(**sources.section("cards", defaults["cards"])),
         pin=PinSettings(**sources.section("pin", defaults["pin"])),
         limits=Limits(**sources.section("limits", defaults["limits"])),
+        kiosk=KioskSettings(**sources.section("kiosk", defaults["kiosk"])),
         policy={
             function: FunctionPolicy(**sources.section(f"policy.{function}", asdict(policy)))
             for function, policy in _POLICIES[profile].items()

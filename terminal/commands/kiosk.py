@@ -1,0 +1,67 @@
+"""`ssct kiosk`: the touch-screen face, for a browser on this machine."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+
+from terminal.commands.options import add_common
+from terminal.exit_codes import ExitCode
+
+
+def add_arguments(parser: ArgumentParser, _name: str) -> None:
+    """The options of `kiosk`."""
+    parser.add_argument(
+        "--reader", metavar="PATTERN", help="which reader; default: the settings, else the only one"
+    )
+    parser.add_argument(
+        "--embedded",
+        action="store_true",
+        help="on simulated parts in this process, with a developer's panel beside the screen",
+    )
+    parser.add_argument(
+        "--panel-port", type=int, default=8792, help="with --embedded: the panel's port"
+    )
+    add_common(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: Namespace) -> ExitCode:
+    """Serve until SIGTERM or Ctrl-C."""
+    if args.embedded:
+        return _embedded(args)
+    import os
+    import secrets
+    from pathlib import Path
+
+    from terminal.commands.opening import open_reader, open_settings, open_terminal
+    from terminal.kiosk.assembly import running_kiosk
+    from terminal.kiosk.page_file import page_file
+    from terminal.kiosk.stopping import until_told_to_stop
+    from terminal.kiosk.upkeep import EVERY
+
+    settings = open_settings(args)
+    with open_terminal(settings) as terminal:
+        reader = open_reader(args.reader, settings.reader)
+        # systemd gives a service this directory; the browser's session may read it there.
+        directory = Path(os.environ.get("RUNTIME_DIRECTORY") or settings.terminal.data_dir)
+        with (
+            running_kiosk(terminal, reader, random=secrets.token_bytes, upkeep=EVERY) as running,
+            page_file(directory, running.page_url) as file,
+        ):
+            print(f"页面地址在 the page's address is in: {file}", flush=True)
+            until_told_to_stop()
+    return ExitCode.OK
+
+
+def _embedded(args: Namespace) -> ExitCode:
+    import os
+    from importlib import import_module
+
+    from terminal import logs
+    from terminal.settings import load_settings
+
+    logs.set_up(verbose=args.verbose, traffic=args.traffic)
+    port = load_settings(args.settings, os.environ).kiosk.port
+    # By name: the terminal does not depend on the simulator, and runs without it.
+    import_module("simulator.kiosk").serve(port, args.panel_port)
+    return ExitCode.OK

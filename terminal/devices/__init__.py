@@ -1,0 +1,1 @@
+"""What stands beside the reader: receipt printer and PIN pad, one file each."""

@@ -1,0 +1,227 @@
+"""The kiosk's driver of flows: puts each screen on the stage and waits for its answer."""
+
+from __future__ import annotations
+
+from apdu.status import CardRemoved
+from terminal.clock import Clock
+from terminal.devices.protocols import PinPad, Printer
+from terminal.errors import PinPadError, TerminalError, explain
+from terminal.kiosk.inbox import (
+    CancelPressed,
+    CardCame,
+    CardLeft,
+    Ended,
+    Happening,
+    Inbox,
+    PadCancelled,
+    PadFailed,
+    PadKeys,
+    PadPin,
+    PinKey,
+    Pressed,
+    ReaderTrouble,
+)
+from terminal.kiosk.pin_entry import PinEntry
+from terminal.kiosk.stage import Stage
+from terminal.kiosk.timing import Patience, Timing
+from terminal.kiosk.views import Menu, Task
+from terminal.outcome import Cancelled, Failed, Outcome, TimedOut, closing
+from terminal.receipt import Receipt
+from terminal.screens import Answer, AskPin, Details, Message, Progress, ReceiptScreen, Screen
+from terminal.text import Text
+
+_PRINTED = Text("凭条已打印，请取走。", "Your slip is printed. Please take it.")
+_NOT_PRINTED = Text(
+    "{why}办理结果不受影响，请扫描二维码保存，或请工作人员补打。",
+    "{why} What you did is valid all the same: scan the code to keep a copy, or ask the staff.",
+)
+_NO_PRINTER = Text("请扫描二维码保存。", "Scan the code to keep a copy.")
+
+
+_TO_READ = (Message, Details, ReceiptScreen)
+
+
+class KioskDriver:
+    """Drives the flows of one visit after another.
+
+    `card_gone` and `ending` tell what happened meanwhile: the card left, the kiosk is to end.
+    `left_reading` says that the card was taken from something to be read, which is a way to end.
+    """
+
+    def __init__(
+        self,
+        stage: Stage,
+        inbox: Inbox,
+        clock: Clock,
+        timing: Timing,
+        *,
+        printer: Printer | None = None,
+        pin_pad: PinPad | None = None,
+        screen_pin: bool = False,
+    ) -> None:
+        """`screen_pin`: a PIN may be typed on the screen where there is no pad."""
+        self._stage = stage
+        self._inbox = inbox
+        self._timing = timing
+        self._patience = Patience(inbox, stage, clock, timing)
+        self._printer = printer
+        self._pin_pad = pin_pad
+        self._screen_pin = screen_pin
+        self.card_gone = False
+        self.left_reading = False
+        self.ending = False
+
+    def begin(self) -> None:
+        """A new card is here."""
+        self.card_gone = False
+        self.left_reading = False
+
+    def show(self, screen: Screen) -> Answer:
+        """See `Driver.show`."""
+        self._inbox.forget_presses()
+        if isinstance(screen, AskPin):
+            return self._pin(screen)
+        view = self._task(screen)
+        revision = self._stage.show(view)
+        if isinstance(screen, Progress):
+            self._catch_up()
+            return None
+        return self._answer(screen, revision)
+
+    def choose(self, menu: Menu) -> str:
+        """Let the holder choose from the menu. Raises what `show` raises."""
+        self._inbox.forget_presses()
+        revision = self._stage.show(menu)
+        for happened in self._patience.happenings(self._timing.answer):
+            self._note(happened)
+            match happened:
+                case Pressed(revision=at, answer=str(key)) if at == revision:
+                    return key
+                case CancelPressed(revision=at) if at == revision:
+                    raise Cancelled
+        raise TimedOut
+
+    def close(self, outcome: Outcome) -> None:
+        """Show how a function ended.
+
+        It stands although the card has left meanwhile; who takes the card while it stands has
+        read it. Raises `TimedOut` when nobody reads it and the card is still here.
+        """
+        self._inbox.forget_presses()
+        screen = closing(outcome)
+        had_card = not (self.card_gone or _by_removal(outcome))
+        revision = self._stage.show(self._task(screen, ends_visit=not had_card))
+        quiet = self._quiet(screen) if had_card else self._timing.closing
+        try:
+            for happened in self._patience.happenings(quiet):
+                if isinstance(happened, CardCame):
+                    self.card_gone = False
+                    return
+                if isinstance(happened, CardLeft):
+                    self.card_gone = True
+                    if had_card:
+                        return
+                elif isinstance(happened, Ended):
+                    self.ending = True
+                    return
+                elif _is_press_on(happened, revision):
+                    return
+        except TimedOut:
+            if not self.card_gone:
+                raise
+
+    def _answer(self, screen: Screen, revision: int) -> Answer:
+        for happened in self._patience.happenings(self._quiet(screen)):
+            self.left_reading = isinstance(screen, _TO_READ)
+            self._note(happened)
+            match happened:
+                case Pressed(revision=at, answer=answer) if at == revision:
+                    if screen.accepts(answer):
+                        return answer
+                case CancelPressed(revision=at) if at == revision:
+                    raise Cancelled
+        raise TimedOut
+
+    def _pin(self, screen: AskPin) -> Answer:
+        """Ask on the pad, where there is one, else on the screen."""
+        pad = self._pin_pad
+        if pad is None and not self._screen_pin:
+            raise PinPadError("there is no PIN pad, and [kiosk] screen_pin is false")
+        revision = self._stage.show(Task(screen, on_screen_pad=pad is None))
+        if pad is not None:
+            pad.ask(screen.shortest, screen.longest)
+        try:
+            with PinEntry(screen.longest) as entry:
+                for happened in self._patience.happenings(self._timing.answer):
+                    self._note(happened)
+                    match happened:
+                        case PinKey(revision=at, key=key) if at == revision and pad is None:
+                            pin = entry.press(key)
+                            if pin is not None:
+                                return pin
+                            self._stage.typed(entry.count)
+                        case PadPin(pin=pin):
+                            return pin
+                        case PadKeys(count=count):
+                            self._stage.typed(count)
+                        case PadFailed(error=error):
+                            raise error
+                        case PadCancelled():
+                            raise Cancelled
+                        case CancelPressed(revision=at) if at == revision:
+                            raise Cancelled
+        finally:
+            if pad is not None:
+                pad.stop()
+        raise TimedOut
+
+    def _note(self, happened: Happening) -> None:
+        """What ends any screen. Raises `CardRemoved` or `Cancelled`."""
+        match happened:
+            case CardLeft():
+                self.card_gone = True
+                raise CardRemoved("the card was taken")
+            case ReaderTrouble(error=Exception()):
+                self.card_gone = True
+                raise CardRemoved("the reader went away")
+            case CardCame():
+                self.card_gone = False
+            case Ended():
+                self.ending = True
+                raise Cancelled
+            case _:
+                pass
+
+    def _catch_up(self) -> None:
+        """Hear what has happened already, without waiting."""
+        while (happened := self._inbox.wait(0.0)) is not None:
+            self._note(happened)
+
+    def _quiet(self, screen: Screen) -> float:
+        return self._timing.reading if isinstance(screen, _TO_READ) else self._timing.answer
+
+    def _task(self, screen: Screen, *, ends_visit: bool = False) -> Task:
+        printed = None
+        if isinstance(screen, ReceiptScreen):
+            self._stage.show(Task(Progress(Text("正在打印凭条", "Printing your slip"))))
+            printed = self._print(screen.receipt)
+        return Task(screen, printed, ends_visit=ends_visit)
+
+    def _print(self, receipt: Receipt) -> Text:
+        """Print, and say what became of it. Paper never decides about money."""
+        if self._printer is None:
+            return _NO_PRINTER
+        try:
+            self._printer.print(receipt, self._stage.page.preferences.language)
+        except TerminalError as error:
+            return _NOT_PRINTED.fill(why=explain(error).text)
+        return _PRINTED
+
+
+def _by_removal(outcome: Outcome) -> bool:
+    """Whether it ended because the card left, which the reader's watcher may not have told yet."""
+    return isinstance(outcome, Failed) and isinstance(outcome.error, CardRemoved)
+
+
+def _is_press_on(happened: Happening, revision: int) -> bool:
+    return isinstance(happened, Pressed | CancelPressed) and happened.revision == revision

@@ -1,0 +1,244 @@
+// Shows what the terminal pushes and tells it what is pressed. Keeps nothing.
+"use strict";
+
+const holder = document.getElementById("page");
+const told = document.getElementById("told");
+const warning = document.getElementById("warning");
+const lost = document.getElementById("lost");
+let revision = 0;
+let voice = false;
+let presses = Promise.resolve();
+let touchedAt = 0;
+
+const TOUCH_EVERY = 3000;
+
+function post(path, body) {
+  // One after the other: the digits of a PIN must arrive in their order.
+  presses = presses.then(() =>
+    fetch(path, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(body),
+    }).catch(() => undefined),
+  );
+}
+
+function press(kind, value = null) {
+  post("/press", { revision, press: kind, value });
+}
+
+function touched() {
+  const now = performance.now();
+  if (now - touchedAt > TOUCH_EVERY) {
+    touchedAt = now;
+    press("touch");
+  }
+}
+
+function follow() {
+  const events = new EventSource("/events");
+  events.addEventListener("page", (event) => {
+    close(lost);
+    show(JSON.parse(event.data));
+  });
+  events.addEventListener("superseded", () => {
+    events.close();
+    open(lost);
+    wipe();
+  });
+  events.onerror = () => {
+    wipe();
+    open(lost);
+  };
+}
+
+function wipe() {
+  holder.replaceChildren();
+  told.textContent = "";
+  revision = 0;
+  hush();
+}
+
+function show(page) {
+  if (page.html !== undefined) {
+    replace(page);
+  }
+  typed(page.digits);
+  warn(page);
+}
+
+function replace(page) {
+  const same = page.revision === revision;
+  const focused = same && document.activeElement ? document.activeElement.id : "";
+  const html = document.documentElement;
+  revision = page.revision;
+  html.lang = page.lang;
+  html.classList.toggle("large", page.large);
+  html.classList.toggle("contrast", page.contrast);
+  html.dataset.kind = page.kind;
+  html.dataset.revision = String(page.revision);
+  holder.innerHTML = page.html;
+  const title = holder.querySelector("h1");
+  (document.getElementById(focused || "title") || title).focus({ preventScroll: true });
+  if (!same || page.voice !== voice) {
+    say(page.voice);
+  }
+  voice = page.voice;
+  const scroller = holder.querySelector(".scroll");
+  if (scroller) {
+    scroller.addEventListener("scroll", () => hint(scroller), { passive: true });
+    hint(scroller);
+  }
+  if (!same && holder.querySelector("[data-sound]")) {
+    beep(Number(holder.querySelector("[data-sound]").dataset.sound));
+  }
+}
+
+function typed(digits) {
+  const dots = holder.querySelector("#dots");
+  if (dots) {
+    dots.textContent = "●".repeat(digits);
+    const count = holder.querySelector("#count");
+    count.textContent = count.dataset.words.replace("{count}", String(digits));
+    const enter = holder.querySelector("#enter");
+    if (enter) {
+      enter.disabled = digits < Number(enter.dataset.shortest);
+    }
+  }
+}
+
+function hint(scroller) {
+  const below = holder.querySelector("#below");
+  const rest = scroller.scrollHeight - scroller.clientHeight - scroller.scrollTop;
+  below.hidden = rest < 24;
+}
+
+function warn(page) {
+  if (page.warning === null) {
+    close(warning);
+    return;
+  }
+  document.getElementById("warning-title").textContent = page.words.still_there;
+  document.getElementById("warning-text").textContent = page.words.seconds;
+  document.getElementById("warning-stay").textContent = page.words.stay;
+  document.getElementById("warning-seconds").textContent = String(page.warning);
+  if (!warning.open) {
+    open(warning);
+    speak(page.words.still_there);
+    beep(1);
+  }
+}
+
+function open(dialog) {
+  if (!dialog.open) {
+    dialog.showModal();
+  }
+}
+
+function close(dialog) {
+  if (dialog.open) {
+    dialog.close();
+  }
+}
+
+// Speech: the title and what explains it, never values.
+
+function say(aloud) {
+  const words = [...holder.querySelectorAll("[data-say]")].map((one) => one.textContent.trim());
+  told.textContent = words.join(" ");
+  hush();
+  if (aloud) {
+    speak(words.join("。"));
+  }
+}
+
+function speak(words) {
+  if (!window.speechSynthesis || !words || !(voice || holder.querySelector(".tools [data-prefer=voice][aria-pressed=true]"))) {
+    return;
+  }
+  const spoken = new SpeechSynthesisUtterance(words);
+  spoken.lang = document.documentElement.lang;
+  spoken.rate = 0.9;
+  window.speechSynthesis.speak(spoken);
+}
+
+function hush() {
+  if (window.speechSynthesis) {
+    window.speechSynthesis.cancel();
+  }
+}
+
+function beep(times) {
+  if (!window.AudioContext || times < 1) {
+    return;
+  }
+  const sound = new AudioContext();
+  for (let i = 0; i < times; i += 1) {
+    const tone = sound.createOscillator();
+    tone.frequency.value = 880;
+    tone.connect(sound.destination);
+    tone.start(sound.currentTime + i * 0.4);
+    tone.stop(sound.currentTime + i * 0.4 + 0.2);
+    tone.onended = () => i === times - 1 && sound.close();
+  }
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target instanceof Element ? event.target.closest("button") : null;
+  if (button === null) {
+    touched();
+    return;
+  }
+  const data = button.dataset;
+  if (button.id === "warning-stay") {
+    press("touch");
+  } else if (data.prefer) {
+    post("/prefer", { prefer: data.prefer });
+  } else if (data.key) {
+    press("key", data.key);
+  } else if (data.cancel !== undefined) {
+    press("cancel");
+  } else if (data.answer !== undefined) {
+    press("answer", JSON.parse(data.answer));
+  } else if (button.id === "below") {
+    const scroller = holder.querySelector(".scroll");
+    scroller.scrollBy({ top: scroller.clientHeight * 0.8 });
+    touched();
+  }
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.altKey || event.metaKey) {
+    return;
+  }
+  if (warning.open) {
+    if (event.key === "Escape") {
+      event.preventDefault();
+      press("touch");
+    }
+    return;
+  }
+  const pad = holder.querySelector(".pad") !== null;
+  if (event.key === "Escape" && holder.querySelector("[data-cancel]")) {
+    event.preventDefault();
+    press("cancel");
+  } else if (pad && /^[0-9]$/.test(event.key)) {
+    event.preventDefault();
+    press("key", event.key);
+  } else if (pad && event.key === "Backspace") {
+    event.preventDefault();
+    press("key", "erase");
+  } else if (pad && event.key === "Enter" && document.activeElement?.tagName !== "BUTTON") {
+    event.preventDefault();
+    press("key", "enter");
+  } else {
+    touched();
+  }
+});
+
+document.addEventListener("scroll", touched, { capture: true, passive: true });
+document.addEventListener("contextmenu", (event) => event.preventDefault());
+warning.addEventListener("cancel", (event) => event.preventDefault());
+lost.addEventListener("cancel", (event) => event.preventDefault());
+
+follow();
