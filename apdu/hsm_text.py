@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 
 from apdu.atr import historical_bytes
 from apdu.command import Command
-from apdu.crypto import MAC_LENGTH, Algorithm
-from apdu.sam import CardIdentity
+from apdu.crypto import MAC_LENGTH, Algorithm, Purchase
+from apdu.purchase import PurchasePermit, PurchaseRequest
+from apdu.sam import PURCHASE_KEYS, CardIdentity
 from apdu.status import MalformedData, SamBadAnswer, UnsupportedCard
 
 BAR = "|"
@@ -183,6 +184,67 @@ class MessageRequest:
             raise SamBadAnswer("HSM: a command of a wrong length")
         cla, ins, p1, p2 = self.header[:4]
         return Command(cla, ins, p1, p2, data)
+
+
+@dataclass(frozen=True, slots=True)
+class DebitRequest:
+    """What is asked for MAC1 of a debit: the card's answer, and what is paid (facts 6.1).
+
+    Only the last two amounts of the command travel: nothing is taken from the account itself.
+    """
+
+    algorithm: Algorithm
+    address: int
+    request: PurchaseRequest
+
+    @classmethod
+    def of(cls, algorithm: Algorithm, request: PurchaseRequest) -> DebitRequest:
+        """The question about `request`, by the purchase key that the card named."""
+        return cls(algorithm, PURCHASE_KEYS[request.key_version].spec.hsm or 0, request)
+
+    def __str__(self) -> str:
+        request, purchase = self.request, self.request.purchase
+        return _joined(
+            f"{self.algorithm.value:02}",
+            f"{self.address:04X}",
+            _hex(request.random),
+            _hex(request.sequence),
+            _hex(purchase.amounts[4:]),
+            _hex(purchase.kind),
+            _hex(purchase.terminal),
+            _hex(purchase.time),
+        )
+
+    @classmethod
+    def parse(cls, text: str) -> DebitRequest:
+        """The request that `text` is. Raises `MalformedData`."""
+        algorithm, address, *fields = _fields(text, 8)
+        random, sequence, amounts, kind, terminal, time = map(_bytes, fields)
+        if (len(amounts), len(kind), len(terminal), len(time)) != (8, 1, 6, 7):
+            raise MalformedData("a debit has fields of a wrong length")
+        self_pay, fund = (int.from_bytes(part, "big") for part in (amounts[:4], amounts[4:]))
+        purchase = Purchase(0, self_pay, fund, terminal, time, kind)
+        version = next(
+            (number for number, key in PURCHASE_KEYS.items() if key.spec.hsm == _address(address)),
+            0,
+        )
+        request = PurchaseRequest(purchase, random, sequence, version)
+        return cls(_algorithm(algorithm), _address(address), request)
+
+    def answer(self, text: str) -> PurchasePermit:
+        """The HSM's transaction number, time and MAC1. Raises `SamBadAnswer`."""
+        try:
+            sequence, time, mac1 = map(_bytes, _fields(text, 3))
+        except MalformedData as error:
+            raise SamBadAnswer(f"HSM, debit: {error}") from None
+        if (len(sequence), len(time), len(mac1)) != (4, 7, MAC_LENGTH):
+            raise SamBadAnswer("HSM, debit: a permit of a wrong form")
+        return PurchasePermit(sequence, time, mac1)
+
+
+def permit_text(permit: PurchasePermit) -> str:
+    """An HSM's answer to a `DebitRequest`."""
+    return _joined(_hex(permit.sequence), _hex(permit.time), _hex(permit.mac1))
 
 
 def _joined(*fields: str) -> str:

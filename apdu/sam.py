@@ -42,6 +42,7 @@ __all__ = [
     "DEVELOPMENT_KEY_VERSIONS",
     "NO_TERMINAL_NUMBER",
     "CardIdentity",
+    "CompleteModule",
     "KeyName",
     "MessageModule",
     "PurchaseModule",
@@ -158,6 +159,10 @@ class PurchaseModule(SecureAccessModule, Protocol):
         purchase is over for the module.
         """
         ...
+
+
+class CompleteModule(MessageModule, PurchaseModule, Protocol):
+    """A module that does all of it, as a PSAM, an HSM and the software keys do."""
 
 
 PURCHASE_KEYS: Mapping[int, KeyName] = MappingProxyType(

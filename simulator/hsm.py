@@ -27,7 +27,9 @@ from apdu.hsm_text import (
     AuthenticationRequest,
     BasicReadAnswer,
     BasicReadRequest,
+    DebitRequest,
     MessageRequest,
+    permit_text,
 )
 from apdu.pin import Pin
 from apdu.purchase import PurchasePermit, PurchaseRequest
@@ -137,6 +139,12 @@ class SoftwareHsm:
             key, request.factor, request.header, plain, encipher=bool(request.pin)
         )
         return (request.header + data).hex().upper()
+
+    def debit(self, text: str, card: CardIdentity) -> str:
+        """The answer to a `DebitRequest` about `card`: MAC1. Raises `MalformedData`."""
+        question = DebitRequest.parse(text)
+        key = HsmKey(question.algorithm, question.address, _factors(card))
+        return permit_text(self.permit_purchase(key, question.request))
 
     def _proof(self, card: CardIdentity, name: KeyName, factor: bytes, original: bytes) -> bytes:
         key = HsmKey(card.algorithm, name.spec.hsm or 0, _factors(card))

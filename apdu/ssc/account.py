@@ -16,7 +16,7 @@ from datetime import datetime
 
 from apdu.command import Command
 from apdu.crypto import Load, Purchase
-from apdu.purchase import PurchaseRequest
+from apdu.purchase import PurchasePermit, PurchaseRequest
 from apdu.sam import KeyName, MessageModule, PurchaseModule
 from apdu.ssc.account_errors import (
     NOT_BOOKED,
@@ -66,6 +66,14 @@ class YearSum:
 
     fen: int = field(repr=False)
     year: str
+
+
+@dataclass(frozen=True, slots=True)
+class BegunPurchase:
+    """What the card answered to INITIALIZE FOR PURCHASE, with its balance in fen before it."""
+
+    request: PurchaseRequest
+    balance_fen: int = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,25 +131,47 @@ class MedicalAccount:
         `TransactionUncertain` when the answer to DEBIT is lost, `DebitNotProved` when the module
         does not confirm the card's MAC2, and the module's own errors before anything is debited.
         """
-        terminal = _terminal(module)
+        begun = self.begin_purchase(order, module.terminal_number)
+        permit = module.permit_purchase(self._card.identity, begun.request)
+        return _confirmed(self.debit(begun, permit, keep=keep), module)
+
+    def begin_purchase(self, order: PurchaseOrder, terminal_number: str) -> BegunPurchase:
+        """INITIALIZE FOR PURCHASE: the card says what a module needs for MAC1.
+
+        For a module that is asked by somebody else; `purchase` does all of it.
+        """
+        terminal = bytes.fromhex(terminal_number)
         purchase = Purchase(
             order.account_fen, order.self_pay_fen, order.fund_fen, terminal, bcd_time(order.at)
         )
         data = bytes((order.key_index,)) + purchase.amounts + terminal
-        begun = self._initialize(1, data, 0x16)
-        request = PurchaseRequest(purchase, begun[18:22], begun[14:16], begun[16])
-        permit = module.permit_purchase(self._card.identity, request)
+        answer = self._initialize(1, data, 0x16)
+        request = PurchaseRequest(purchase, answer[18:22], answer[14:16], answer[16])
+        return BegunPurchase(request, _number(answer[:4]))
+
+    def debit(
+        self,
+        begun: BegunPurchase,
+        permit: PurchasePermit,
+        *,
+        keep: Callable[[PendingDebit], None],
+    ) -> Done:
+        """DEBIT FOR PURCHASE with the module's permit; MAC2 is in the answer, unchecked.
+
+        Raises as `purchase` does, except `DebitNotProved`.
+        """
+        request = begun.request
         pending = PendingDebit(
             OneCard.of(self._card),
-            replace(purchase, time=permit.time),
-            _number(begun[:4]),
+            replace(request.purchase, time=permit.time),
+            begun.balance_fen,
             request.sequence,
             permit.sequence,
             permit.mac1,
         )
         keep(pending)
         answer = self._book(_DEBIT, 1, 8, pending)
-        return _confirmed(Done(pending, answer[:4], answer[4:]), module)
+        return Done(pending, answer[:4], answer[4:])
 
     def load(
         self,

@@ -15,6 +15,7 @@ from apdu.ssc.reading import (
     LONGEST_ANSWER,
     Reading,
     address,
+    ask,
     in_some_way,
 )
 from apdu.status import MalformedData, StatusError, StatusWord
@@ -48,6 +49,16 @@ class RowReader:
 
         self._reading, rows = in_some_way(read, self._reading)
         return rows
+
+    def row(self, file: EfSpec, number: int) -> bytes:
+        """One row of `file`, the newest for `number` 1. Raises as `read` does."""
+
+        def read(reading: Reading) -> bytes:
+            p2 = address(self._channel, file, reading) | BY_NUMBER
+            return ask(lambda le: self._channel.read_record(number, p2, le), file.record_length)
+
+        self._reading, row = in_some_way(read, self._reading)
+        return row
 
     def row_length(self, file: EfSpec) -> int:
         """How long this card's rows of `file` are, by its newest one. Raises as `read` does."""
