@@ -44,7 +44,8 @@ bench: dev ## commands, bytes and times, as tables
 
 .PHONY: fuzz
 fuzz: dev ## the long fuzzing runs: 100 000 commands an application, some minutes
-	SSCT_FUZZ_COMMANDS=100000 SSCT_FUZZ_EXAMPLES=2500 $(BIN)/pytest -n 2 --timeout 1200 tests/fuzz
+	SSCT_FUZZ_COMMANDS=100000 SSCT_FUZZ_EXAMPLES=2500 SSCT_FUZZ_REQUESTS=250 \
+		$(BIN)/pytest -n 2 --timeout 1200 tests/fuzz
 
 .PHONY: docs
 docs: dev ## generate docs/regulation.md from the marks of the tests

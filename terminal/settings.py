@@ -44,7 +44,13 @@ if TYPE_CHECKING:
 PROFILES = ("developer", "kiosk", "point-of-use")
 CONFIG_VARIABLE = "SSCT_CONFIG"
 OTHER_VARIABLES = frozenset(
-    {CONFIG_VARIABLE, "SSCT_FUZZ_COMMANDS", "SSCT_FUZZ_EXAMPLES", "SSCT_REQUIRE_REAL"}
+    {
+        CONFIG_VARIABLE,
+        "SSCT_FUZZ_COMMANDS",
+        "SSCT_FUZZ_EXAMPLES",
+        "SSCT_FUZZ_REQUESTS",
+        "SSCT_REQUIRE_REAL",
+    }
 )
 """Variables of this project that are not settings."""
 

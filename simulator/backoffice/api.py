@@ -37,6 +37,7 @@ from backend_client.messages import (
 from backend_client.transport import Reply, Request
 from simulator.backoffice.admin import Admin, Advance
 from simulator.backoffice.backoffice import BackOffice
+from simulator.backoffice.description import description_routes
 from simulator.backoffice.desk import TerminalDesk
 from simulator.backoffice.errors import Refused
 from simulator.backoffice.incoming import Incoming, bad_request
@@ -80,6 +81,7 @@ class Api:
         self.routes: Mapping[str, Route] = {
             **_terminal_routes(backoffice.desk),
             **Admin(backoffice, advance).routes(),
+            **description_routes(lambda: self.routes),
         }
 
     def dispatch(self, request: Request) -> Reply:
