@@ -59,11 +59,17 @@ class PsamCard:
 
     Every method may raise `SamRemoved`, `SamNoAnswer`, `SamBadAnswer` or `SamStatus`; those that
     compute also `AlgorithmNotSupported`, `KeyNotAvailable` (no such key) and `SamKeyLevel` (none
-    of a level that fits). After `SamRemoved` the object is of no more use.
+    of a level that fits). After `SamRemoved` the object is of use again only when its connection
+    powers a PSAM anew by itself; then `forget` comes before.
     """
 
     def __init__(self, connection: Connection) -> None:
         self._channel = PsamChannel(connection)
+        self.forget()
+
+    def forget(self) -> None:
+        """Know nothing of the PSAM any more, since another may be in its place."""
+        self._channel.forget()
         self._supported: dict[Algorithm, bool] = {}
         self._uses: dict[tuple[Algorithm, KeyName, bool], int] = {}
         self._purchase_levels: dict[tuple[Algorithm, int], int] = {}

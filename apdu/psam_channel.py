@@ -21,6 +21,7 @@ from apdu.status import (
     CardReset,
     MalformedApdu,
     NoAnswer,
+    ReaderError,
     SamBadAnswer,
     SamNoAnswer,
     SamRemoved,
@@ -76,6 +77,12 @@ class PsamChannel:
     def close(self) -> None:
         """Power the PSAM off and give its slot back."""
         self._channel.connection.close()
+
+    def forget(self) -> None:
+        """Know nothing of the PSAM any more: its power was lost, or another may be in its place."""
+        self._channel.forget()
+        self._direct = self._wants_province = False
+        self._leave()
 
     # Selection and files
 
@@ -219,6 +226,9 @@ class PsamChannel:
         except MalformedApdu as error:
             self._leave()
             raise SamBadAnswer(f"{what}: the PSAM answered garbage") from error
+        except ReaderError as error:
+            self._leave()
+            raise SamRemoved(f"{what}: the PSAM's reader does not work ({error.code})") from error
 
 
 def checked(response: Response, what: str, *lengths: int) -> bytes:

@@ -18,7 +18,7 @@ from apdu.layers import Layer, stack
 from apdu.link import LINKS, ContactLink, Exchange, Link, Measured, milliseconds
 from apdu.pin import Pin
 from apdu.readers.inprocess import InProcessReader
-from apdu.readers.pcsc_connection import for_t0
+from apdu.readers.t0 import for_t0
 from apdu.sam import SoftwareSam
 from apdu.ssc.card import SocialSecurityCard
 from apdu.ssc.files import DIRECTORIES

@@ -12,22 +12,28 @@ import sys
 from argparse import Namespace
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from simulator import city
 from simulator.backoffice.clocks import Clock
 from simulator.backoffice.keys import load_or_create_key
 from simulator.backoffice.seed import DEVELOPMENT_CODE
 from simulator.card.profile import BUILT_IN, load_profile
-from simulator.card_panel import CardPanel, serve
+from simulator.card_panel import CardPanel, Slot, serve
 from simulator.clock import SimulatedClock
+from simulator.gempc_twin import GemPcTwin
 from simulator.pcscd import PrivatePcscd, reserve_socket
 from simulator.profiles.generator import generate, write_profiles
+from simulator.psam import PsamProfile, SimulatedPsam
+from simulator.serial_reader import SerialReaderDevice
 from simulator.virtual_reader import VPCD_PORT, VirtualReader
 from terminal.settings import default_data_dir
 
 ADMIN_TOKEN_FILE = "admin-token"  # noqa: S105 - where the token lies, not the token
 SEALING_KEY_FILE = "backoffice.key"
 DATABASE_FILE = "backoffice.sqlite"
+PSAM_PLACE = (0, 1)
+"""The slot of a serial reader that the PSAM is in."""
 
 log = logging.getLogger(__name__)
 
@@ -48,18 +54,13 @@ def profiles(args: Namespace) -> None:
 
 
 def serve_card(args: Namespace) -> None:
-    """Keep a card in the virtual reader, put it in and out as told, until Ctrl-C.
+    """Keep a card in a reader, put it in and out as told, until Ctrl-C.
 
     Raises `ProfileError`, `CardStateError`, `VpcdUnavailable`, `PcscdUnavailable`.
     """
     with ExitStack() as opened:
-        port = args.port or VPCD_PORT
-        if args.private:
-            service = opened.enter_context(PrivatePcscd())
-            port = service.ports[0]
-            print(f"export PCSCLITE_CSOCK_NAME={reserve_socket()}", flush=True)
-        reader = opened.enter_context(VirtualReader(port, args.host))
-        panel = CardPanel(reader, args.profile, random=secrets.token_bytes, state=args.state)
+        slot = _slot(args, opened)
+        panel = CardPanel(slot, args.profile, random=secrets.token_bytes, state=args.state)
         opened.callback(panel.close)
         if not args.out:
             panel.insert()
@@ -68,8 +69,32 @@ def serve_card(args: Namespace) -> None:
             serve(panel, sys.stdin, _say)
 
 
+def _slot(args: Namespace, opened: ExitStack) -> Slot:
+    """The reader that was asked for; `opened` closes it."""
+    if args.serial:
+        device = SerialReaderDevice(args.serial)
+        device.insert(SimulatedPsam(PsamProfile(), random=secrets.token_bytes), PSAM_PLACE)
+        print(f"--reader serial:{args.serial}  PSAM: serial:{args.serial}?slot={PSAM_PLACE[1]}")
+        return opened.enter_context(device)
+    if args.twin:
+        directory = opened.enter_context(TemporaryDirectory(prefix="ssct-twin-"))
+        twin = opened.enter_context(GemPcTwin(Path(directory) / "reader"))
+        _enter_service(PrivatePcscd(twin=twin.line.path), opened)
+        return twin
+    port = args.port or VPCD_PORT
+    if args.private:
+        port = _enter_service(PrivatePcscd(), opened).ports[0]
+    return opened.enter_context(VirtualReader(port, args.host))
+
+
+def _enter_service(service: PrivatePcscd, opened: ExitStack) -> PrivatePcscd:
+    opened.enter_context(service)
+    print(f"export PCSCLITE_CSOCK_NAME={reserve_socket()}", flush=True)
+    return service
+
+
 def _announce_card(profile: str, *, out: bool) -> None:
-    place = "在手中 is at hand" if out else "已在虚拟读卡器中 is in the virtual reader"
+    place = "在手中 is at hand" if out else "已在读卡器中 is in the reader"
     print(f"卡片 The card {profile} {place}; Ctrl-C 结束 ends.")
     print("命令 commands: insert, remove, swap PROFILE, tear [N], status, quit.")
     print("Next, in another window: ssct readers, then ssct read", flush=True)

@@ -29,12 +29,16 @@ from types import TracebackType
 
 from apdu.readers.pcsc import list_readers
 from apdu.status import CardError, ServiceUnavailable
+from simulator.gempc_twin import DRIVER as TWIN_DRIVER
 
 READER_NAME = "SSCT virtual reader"
 VPCD_DRIVER = Path("/usr/lib/pcsc/drivers/serial/libifdvpcd.so")
 
 # The driver offers this many slots, on consecutive ports.
 SLOTS = 2
+
+# What a private service offers instead when it is given a serial line.
+TWIN_NAME = "SSCT serial reader"
 
 _START_SECONDS = 15.0
 _STOP_SECONDS = 5.0
@@ -50,6 +54,13 @@ FRIENDLYNAME "{name}"
 DEVICENAME /dev/null:{port:#x}
 LIBPATH {driver}
 CHANNELID {port:#x}
+"""
+
+
+_TWIN_CONFIGURATION = """\
+FRIENDLYNAME "{name}"
+DEVICENAME {device}:GemPCTwin
+LIBPATH {driver}
 """
 
 
@@ -73,12 +84,17 @@ def reserve_socket() -> Path:
     return path
 
 
-def missing() -> str | None:
-    """What a private pcscd lacks on this machine, in one sentence; None when nothing."""
+def missing(*, twin: bool = False) -> str | None:
+    """What a private pcscd lacks on this machine, in one sentence; None when nothing.
+
+    `twin`: for a serial reader in place of the virtual ones.
+    """
     if _pcscd() is None:
         return "pcscd is not installed (apt install pcscd)"
-    if not VPCD_DRIVER.exists():
+    if not twin and not VPCD_DRIVER.exists():
         return "the virtual reader driver is not installed (apt install vsmartcard-vpcd)"
+    if twin and not TWIN_DRIVER.exists():
+        return "the serial reader driver is not installed (apt install libccid)"
     try:
         import smartcard.scard  # noqa: F401  only whether it is there
     except ImportError as error:
@@ -91,21 +107,23 @@ def missing() -> str | None:
 class PrivatePcscd:
     """The service as a context manager: two slots, on the ports `ports`, with the names `readers`.
 
+    With `twin`, a serial line, it has one reader instead: the GemPC Twin on that line, which
+    must be up before the service starts.
+
     `kill` ends it as a crash would, and `start` brings it back with the same names and ports.
     Only the process that was started here is ever ended; when this process dies, the daemon goes
     with it. (The kernel ties the two to the starting *thread*: start it from one that lives on.)
     """
 
-    def __init__(self) -> None:
-        self.ports = _free_ports(SLOTS)
+    def __init__(self, *, twin: Path | None = None) -> None:
+        self._twin = twin
+        self.ports = [] if twin else _free_ports(SLOTS)
         self.readers: list[str] = []
         self._directory = Path(tempfile.mkdtemp(dir=reserve_socket().parent))
         self._listener: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
         (self._directory / "conf").mkdir()
-        (self._directory / "conf" / "vpcd").write_text(
-            _CONFIGURATION.format(name=READER_NAME, port=self.ports[0], driver=VPCD_DRIVER)
-        )
+        (self._directory / "conf" / "readers").write_text(self._configuration())
 
     def __enter__(self) -> PrivatePcscd:
         self.start()
@@ -128,7 +146,7 @@ class PrivatePcscd:
 
     def start(self) -> None:
         """Start the daemon and return when its readers answer. Raises `PcscdUnavailable`."""
-        lacking = missing()
+        lacking = missing(twin=self._twin is not None)
         if lacking:
             raise PcscdUnavailable(lacking)
         path = reserve_socket()
@@ -150,6 +168,11 @@ class PrivatePcscd:
     def kill(self) -> None:
         """End the daemon at once, as a crash would."""
         self._end(signal.SIGKILL)
+
+    def _configuration(self) -> str:
+        if self._twin:
+            return _TWIN_CONFIGURATION.format(name=TWIN_NAME, device=self._twin, driver=TWIN_DRIVER)
+        return _CONFIGURATION.format(name=READER_NAME, port=self.ports[0], driver=VPCD_DRIVER)
 
     def _command(self) -> list[str]:
         isolation = _isolation()
@@ -175,8 +198,9 @@ class PrivatePcscd:
         while asking.is_alive() and rounds and self._process and self._process.poll() is None:
             asking.join(_LOOK_SECONDS)
             rounds -= 1
-        self.readers = sorted(name for name in found if name.startswith(READER_NAME))
-        if len(self.readers) != SLOTS:
+        name, slots = (TWIN_NAME, 1) if self._twin else (READER_NAME, SLOTS)
+        self.readers = sorted(one for one in found if one.startswith(name))
+        if len(self.readers) != slots:
             self.kill()
             raise PcscdUnavailable(
                 f"the private pcscd offers {found or errors or 'nothing'}. Did this process use "

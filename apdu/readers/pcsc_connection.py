@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from apdu.readers.pcsc_binding import failure
 from apdu.readers.pcsc_service import Context
+from apdu.readers.t0 import for_t0
 from apdu.status import CardError, CardRemoved, NoAnswer, NoCard, ReaderError
 
 # Drivers are asked for card presence every 0.4 s (PCSCLITE_STATUS_POLL_RATE): a failed exchange is
@@ -128,17 +129,3 @@ class PcscConnection:
             changed = self._context.wait([(self._reader, state.flags)], _SETTLE_SECONDS)
             return bool(changed) and self._scard.SCardStatus(self._handle)[0] != 0
         return True
-
-
-def for_t0(command: bytes) -> bytes:
-    """A short command APDU as T=0 carries it (ISO/IEC 7816-3, 12.2).
-
-    Case 1 gets a P3 of zero, case 4 loses its Le: the card then says 61xx and GET RESPONSE
-    fetches the answer. Readers that work on APDUs do this themselves and take either form; readers
-    that pass on what they get need this one.
-    """
-    if len(command) == 4:
-        return command + b"\x00"
-    if len(command) > 5 and command[4] and len(command) == 6 + command[4]:
-        return command[:-1]
-    return command

@@ -31,6 +31,7 @@ FRESH = timedelta(minutes=10)
 
 SIMULATED = "sim:"
 RECORDED = "replay:"
+ON_A_LINE = "serial:"
 
 
 def open_settings(args: Namespace) -> Settings:
@@ -146,9 +147,21 @@ def open_reader(wanted: str | None, settings: ReaderSettings) -> Reader:
         return simulated_reader(pattern.removeprefix(SIMULATED))
     if pattern.startswith(RECORDED):
         return _recorded_reader(Path(pattern.removeprefix(RECORDED)))
+    return plugged_reader(pattern, settings.slot)
+
+
+def plugged_reader(pattern: str, slot: int) -> Reader:
+    """A real reader: `serial:DEVICE...`, or one of the PC/SC service.
+
+    Raises `ReaderNotFound`, `ReaderAmbiguous`, `ServiceUnavailable`.
+    """
+    if pattern.startswith(ON_A_LINE):
+        from apdu.readers.serial import find_serial_reader
+
+        return find_serial_reader(pattern)
     from apdu.readers.pcsc import find_reader
 
-    return find_reader(pattern or None, settings.slot or None)
+    return find_reader(pattern or None, slot or None)
 
 
 def simulated_reader(wanted: str) -> Reader:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 
 from apdu.connection import Connection, Reader
 from apdu.psam import PsamCard
 from apdu.sam import SecureAccessModule, SoftwareSam
-from apdu.status import NoCard, SamAbsent
+from apdu.status import CardRemoved, CardReset, NoAnswer, NoCard, ReaderError, SamAbsent
 from terminal.errors import ConfigurationError
 from terminal.settings import SecuritySettings
 
@@ -31,21 +31,26 @@ def security_module(settings: SecuritySettings) -> Iterator[SecureAccessModule]:
             "[security] sam = psam needs [security] psam_reader: the reader that holds the PSAM"
         )
     slot = PsamSlot(settings)
+    psam = PsamCard(slot)
+    slot.lost = psam.forget
     try:
-        yield PsamCard(slot)
+        yield psam
     finally:
         slot.close()
 
 
 class PsamSlot:
-    """A `Connection` to the PSAM that is made on first use.
+    """A `Connection` to the PSAM that is made on first use, and anew after it was lost.
 
-    Its first use raises `SamAbsent` for an empty slot, or what the reader raises.
+    Its use raises `SamAbsent` for an empty slot, or what the reader raises. When the PSAM, its
+    reader or the service goes away the command fails, `lost` is called, and the next command
+    powers what is in the slot then: a terminal in service outlives a pulled plug.
     """
 
     def __init__(self, settings: SecuritySettings) -> None:
         self._settings = settings
         self._connection: Connection | None = None
+        self.lost: Callable[[], None] = lambda: None
 
     @property
     def atr(self) -> bytes:
@@ -54,16 +59,28 @@ class PsamSlot:
 
     def transmit(self, command: bytes) -> bytes:
         """Send one command APDU and return the response APDU."""
-        return self._powered().transmit(command)
+        with self._watched() as connection:
+            return connection.transmit(command)
 
     def reset(self) -> bytes:
         """Reset the PSAM and return its ATR."""
-        return self._powered().reset()
+        with self._watched() as connection:
+            return connection.reset()
 
     def close(self) -> None:
         """Power the PSAM off, if it was ever needed, and give its slot back."""
-        if self._connection is not None:
-            self._connection.close()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    @contextmanager
+    def _watched(self) -> Iterator[Connection]:
+        try:
+            yield self._powered()
+        except (CardRemoved, CardReset, NoAnswer, ReaderError):
+            self.close()
+            self.lost()
+            raise
 
     def _powered(self) -> Connection:
         if self._connection is None:
@@ -83,6 +100,6 @@ def _psam_reader(settings: SecuritySettings) -> Reader:
         psam = import_module("simulator.psam")
         chip = psam.SimulatedPsam(psam.PsamProfile(), random=secrets.token_bytes)
         return InProcessReader("sim:psam", chip)
-    from apdu.readers.pcsc import find_reader
+    from terminal.commands.opening import plugged_reader
 
-    return find_reader(settings.psam_reader, settings.psam_slot or None)
+    return plugged_reader(settings.psam_reader, settings.psam_slot)

@@ -28,13 +28,25 @@ def _add_card(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--state", type=Path, metavar="FILE", help="keep the card's memory in FILE between runs"
     )
-    parser.add_argument("--out", action="store_true", help="begin with the card out of the slot")
-    parser.add_argument(
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
         "--private",
         action="store_true",
         help="start a PC/SC service of its own, which needs no rights and touches no other; "
         "the line that is printed first leads programs to it",
     )
+    where.add_argument(
+        "--twin",
+        action="store_true",
+        help="the same with a serial reader (GemPC Twin) that the service's own driver drives",
+    )
+    where.add_argument(
+        "--serial",
+        type=Path,
+        metavar="PATH",
+        help="no PC/SC: a serial reader as a device at PATH, with a PSAM in its second slot",
+    )
+    parser.add_argument("--out", action="store_true", help="begin with the card out of the slot")
     parser.add_argument("--host", default="127.0.0.1", help="where the vpcd driver listens")
     parser.add_argument("--port", type=int, default=None, help="its port (default: 35963)")
     add_common(parser)

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from apdu.command import Command
 from apdu.readers.pcsc import PcscReader, choose, list_readers
 from apdu.readers.pcsc_binding import MEANINGS, PyscardMissing, failure
-from apdu.readers.pcsc_connection import for_t0
 from apdu.readers.pcsc_events import CardEvent, CardEventKind, CardMonitor
+from apdu.readers.t0 import for_t0
 from apdu.status import (
     CardError,
     CardRemoved,

@@ -17,7 +17,7 @@ from apdu.layers import Layer, stack
 from apdu.link import Exchange, Measured
 from apdu.pin import Pin
 from apdu.readers.inprocess import InProcessReader
-from apdu.readers.pcsc_connection import for_t0
+from apdu.readers.t0 import for_t0
 from apdu.sam import SoftwareSam
 from apdu.ssc.card import KeyRefused, SocialSecurityCard
 from apdu.ssc.entitlement import PinNeeded
