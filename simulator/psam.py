@@ -18,7 +18,7 @@ from apdu.ssc.keys import KeyName
 from apdu.status import CardRemoved, StatusWord
 from simulator.card.files import Directory, TransparentFile
 from simulator.card.instruction import Instruction, parse_t0
-from simulator.card.memory import BackupFull, Memory, PowerLost
+from simulator.card.memory import Memory, PowerLost, WriteFailed
 from simulator.card.refusal import Refused, wrong_length
 from simulator.psam_card.keys import make_keys
 from simulator.psam_card.operating_system import Application, PsamSystem
@@ -109,7 +109,7 @@ class SimulatedPsam:
             return self._execute(instruction)
         except Refused as refusal:
             return refusal.sw.to_bytes(2, "big")
-        except BackupFull:
+        except WriteFailed:
             return StatusWord.MEMORY_FAILURE.to_bytes(2, "big")
         except PowerLost:
             self._powered = False

@@ -12,7 +12,7 @@ from typing import Literal
 from apdu.status import CardRemoved, StatusWord
 from simulator.card.atr import contact_atr, contactless_atr
 from simulator.card.instruction import Instruction, parse_apdu, parse_t0
-from simulator.card.memory import Memory, PowerLost
+from simulator.card.memory import Memory, PowerLost, WriteFailed
 from simulator.card.personalise import personalise
 from simulator.card.profile import CardProfile
 from simulator.card.refusal import Refused
@@ -90,6 +90,8 @@ class SimulatedCard:
             return self._whole(instruction)
         except Refused as refusal:
             return refusal.sw.to_bytes(2, "big")
+        except WriteFailed:
+            return StatusWord.MEMORY_FAILURE.to_bytes(2, "big")
         except PowerLost:
             self._powered = False
             raise CardRemoved("the simulated card lost its power") from None

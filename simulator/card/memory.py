@@ -25,8 +25,16 @@ class PowerLost(Exception):
     """The power went away while the memory was being written."""
 
 
-class BackupFull(Exception):
-    """A commit is larger than the backup area: nothing was written."""
+class WriteFailed(Exception):
+    """The memory does not take what is written: nothing has changed."""
+
+
+class BackupFull(WriteFailed):
+    """A commit is larger than the backup area."""
+
+
+class WornOut(WriteFailed):
+    """The cells can be written no more."""
 
 
 class Memory:
@@ -37,11 +45,12 @@ class Memory:
     before can be known to be stale; `byte_writes` counts the bytes written so far.
     """
 
-    __slots__ = ("_fuse", "_image", "byte_writes", "generation")
+    __slots__ = ("_fuse", "_image", "_worn", "byte_writes", "generation")
 
     def __init__(self) -> None:
         self._image = bytearray(_ENTRIES + _BACKUP_SIZE)
         self._fuse: int | None = None
+        self._worn = False
         self.byte_writes = 0
         self.generation = 0
 
@@ -78,8 +87,11 @@ class Memory:
     def commit(self, changes: Iterable[Change]) -> None:
         """Write all of `changes` or, if the power fails on the way, none.
 
-        Raises `PowerLost` when the fuse blows, `BackupFull` when the changes are too large.
+        Raises `PowerLost` when the fuse blows, `BackupFull` when the changes are too large, and
+        `WornOut` after `wear_out`.
         """
+        if self._worn:
+            raise WornOut("the cells are worn out")
         pending = list(changes)
         self.generation += 1
         self._back_up(pending)
@@ -107,6 +119,10 @@ class Memory:
     def tear_after(self, byte_writes: int) -> None:
         """Cut the power once, after so many more byte writes; 0 cuts it before the next one."""
         self._fuse = byte_writes
+
+    def wear_out(self) -> None:
+        """Let every write fail from now on, as the cells of a very old card do (6581)."""
+        self._worn = True
 
     def _back_up(self, changes: list[Change]) -> None:
         entries = bytearray()

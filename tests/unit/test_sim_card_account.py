@@ -88,7 +88,8 @@ class Account:
         amounts = (account, self_pay, fund)
         return self.debit(self.begin_purchase(*amounts), amounts, time)
 
-    def load(self, amount: int, time: bytes = TIME) -> str:
+    def credit(self, amount: int, time: bytes = TIME) -> tuple[str, str]:
+        """A load: what the card answers, and what it should answer when it books."""
         head = bytes.fromhex("B02800010B01") + amount.to_bytes(4, "big") + TERMINAL
         begun = bytes.fromhex(self.send(head))
         algorithm = self.chip.algorithm
@@ -98,7 +99,11 @@ class Account:
         assert begun[12:16] == load.mac1(algorithm, session)
         tac = load.tac(algorithm, self.key(KeyName.DTK), begun[4:6])
         answer = self.send(bytes.fromhex("B02A00000B") + time + load.mac2(algorithm, session))
-        assert answer == tac.hex().upper() + "9000"
+        return answer, tac.hex().upper() + "9000"
+
+    def load(self, amount: int, time: bytes = TIME) -> str:
+        answer, expected = self.credit(amount, time)
+        assert answer == expected
         return answer
 
     @property
