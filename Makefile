@@ -47,6 +47,11 @@ fuzz: dev ## the long fuzzing runs: 100 000 commands an application, some minute
 	SSCT_FUZZ_COMMANDS=100000 SSCT_FUZZ_EXAMPLES=2500 SSCT_FUZZ_REQUESTS=250 \
 		$(BIN)/pytest -n 2 --timeout 1200 tests/fuzz
 
+SEEDS ?= 1000
+.PHONY: simulate
+simulate: dev ## let SEEDS=n simulated worlds live in which anything may go wrong
+	$(BIN)/ssct simulate --seeds $(SEEDS) --coverage
+
 .PHONY: docs
 docs: dev ## generate docs/regulation.md from the marks of the tests
 	$(BIN)/python scripts/regulation.py

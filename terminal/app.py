@@ -9,6 +9,7 @@ function the card in the reader and the parts of the terminal it may use.
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -34,7 +35,7 @@ from terminal.store.clock_guard import ClockGuard
 from terminal.store.identity import load_identity, save_identity
 from terminal.store.journal import Journal, Operation, State
 from terminal.store.status_cache import StatusCache
-from terminal.store.store import Store
+from terminal.store.store import Disk, Store
 from terminal.synchronisation import SyncReport, synchronise
 from terminal.visit import Visit
 
@@ -101,11 +102,12 @@ class Terminal:
         random: Callable[[int], bytes],
         sam: SecureAccessModule,
         transport: Transport | None,
+        disk: Disk = sqlite3.Connection,
     ) -> Terminal:
         """Open the terminal that `settings` describe; without a transport it works offline.
 
-        `random(n)` gives n unpredictable bytes. Raises `ConfigurationError` for software keys in
-        production, and `StoreError`.
+        `random(n)` gives n unpredictable bytes; `disk` as in `Store.open`. Raises
+        `ConfigurationError` for software keys in production, and `StoreError`.
         """
         if settings.security.production and isinstance(sam, SoftwareSam):
             raise ConfigurationError("[security] production = true refuses software keys")
@@ -114,6 +116,7 @@ class Terminal:
             random=random,
             key=settings.store.key,
             key_file=settings.store.key_file,
+            disk=disk,
         )
         client = BackendClient(
             Calls(

@@ -39,6 +39,7 @@ COMMANDS = {
     "enrol": Entry("enrol", "make this terminal known to the back office"),
     "diagnose": Entry("diagnose", "find out what does not work, and what to do"),
     "demo": Entry("demo", "the story of a card, on simulated parts"),
+    "simulate": Entry("simulate", "let worlds live in which anything may go wrong"),
     "sim": Entry("sim", "run a simulated card or the reference back office"),
 }
 

@@ -22,7 +22,7 @@ from apdu.status import CardError, CardRemoved
 from backend_client.errors import BackendError
 from backend_client.errors import Refused as RefusedByCentre
 from terminal.errors import TerminalError
-from terminal.outcome import Failed, Interruption, Outcome, Refused, Stopped, closing
+from terminal.outcome import Done, Failed, Interruption, Outcome, Refused, Stopped, closing
 from terminal.screens import Answer, AskPin, Choose, Confirm, Details, Message, Progress, Screen
 from terminal.text import Text
 
@@ -52,6 +52,8 @@ def run(flow: Flow, driver: Driver) -> Outcome:
     outcome = drive(flow, driver)
     with suppress(Interruption, CardRemoved):
         driver.show(closing(outcome))
+    if isinstance(outcome, Done) and outcome.shown is not None:
+        outcome.shown()
     return outcome
 
 

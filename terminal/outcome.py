@@ -6,7 +6,8 @@ moved, the journal keeps the operation open, and the holder is told not to pay a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from terminal.errors import explain
 from terminal.receipt import Receipt
@@ -34,10 +35,15 @@ class TimedOut(Interruption):
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The function did what was asked; `receipt` where there is something to take away."""
+    """The function did what was asked; `receipt` where there is something to take away.
+
+    `shown` is called once the holder has seen it (`flow.run` does); a face that does not call it
+    has the holder told again at the next visit.
+    """
 
     text: Text
     receipt: Receipt | None = None
+    shown: Callable[[], None] | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ promise that; when it fails without doing so the refusal is INTERNAL, which prom
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from threading import Lock
 from typing import Any
@@ -36,11 +37,14 @@ _TAKEN = frozenset({"23505", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIM
 """A unique value that somebody else was quicker to use."""
 
 
-def open_engine(url: str) -> Engine:
-    """An engine for a database URL (`sqlite://` is in memory). Raises `DatabaseUnavailable`."""
+def open_engine(url: str, disk: Callable[..., sqlite3.Connection] | None = None) -> Engine:
+    """An engine for a database URL (`sqlite://` is in memory). Raises `DatabaseUnavailable`.
+
+    `disk` makes the connections to a SQLite file; the simulation hands in one that fails.
+    """
     try:
         if url.startswith("sqlite"):
-            return _sqlite(url)
+            return _sqlite(url, {} if disk is None else {"factory": disk})
         return create_engine(url, isolation_level="SERIALIZABLE", hide_parameters=True)
     except (ArgumentError, ImportError) as error:
         raise DatabaseUnavailable(f"not a usable database URL: {type(error).__name__}") from None
@@ -135,12 +139,13 @@ def _state(error: DBAPIError) -> str | None:
     return None
 
 
-def _sqlite(url: str) -> Engine:
+def _sqlite(url: str, connect_args: Mapping[str, Any]) -> Engine:
     if url in ("sqlite://", "sqlite:///:memory:"):
-        memory = {"poolclass": StaticPool, "connect_args": {"check_same_thread": False}}
+        options = {"poolclass": StaticPool}
+        connect_args = {**connect_args, "check_same_thread": False}
     else:
-        memory = {}
-    engine = create_engine(url, hide_parameters=True, **memory)
+        options = {}
+    engine = create_engine(url, hide_parameters=True, connect_args=dict(connect_args), **options)
     event.listen(engine, "connect", _configure)
     event.listen(engine, "begin", _begin)
     return engine

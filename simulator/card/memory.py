@@ -124,6 +124,10 @@ class Memory:
         """Let every write fail from now on, as the cells of a very old card do (6581)."""
         self._worn = True
 
+    def mend(self) -> None:
+        """Take out a fuse that has not blown."""
+        self._fuse = None
+
     def _back_up(self, changes: list[Change]) -> None:
         entries = bytearray()
         for offset, data in changes:

@@ -105,12 +105,20 @@ def abandon(visit: Visit, prepared: Operation) -> None:
         journal.let_go(prepared)
 
 
-def unfinished(visit: Visit, operation: Operation, changed: Text | None = None) -> Outcome | None:
+def unfinished(
+    visit: Visit,
+    operation: Operation,
+    changed: Text | None = None,
+    *,
+    receipt_follows: bool = False,
+) -> Outcome | None:
     """The outcome of a committed operation that is not confirmed; None for one that is.
 
-    `changed` says what has changed all the same, where the holder must know it.
+    `changed` says what has changed all the same, where the holder must know it. With
+    `receipt_follows` a confirmed one counts as told only when its `Done` was shown.
     """
-    if not operation.state.is_open:
+    awaits_receipt = receipt_follows and operation.state is State.CONFIRMED
+    if not (operation.state.is_open or awaits_receipt):
         told(visit, operation)
     if operation.state is State.CONFIRMED:
         return None

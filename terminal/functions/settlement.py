@@ -11,7 +11,7 @@ from collections.abc import Generator
 from backend_client.messages import Bill, ConfirmRequest, Split, TrialRequest
 from terminal.flow import Flow, agreement, choice, committing, working
 from terminal.functions.commit import abandon, commit, unfinished
-from terminal.functions.earlier import earlier
+from terminal.functions.earlier import earlier, told
 from terminal.functions.entry import admitted, holder_verified
 from terminal.functions.receipts import settlement_receipt
 from terminal.outcome import Cancelled, Done, Outcome, Refused, Stopped
@@ -97,8 +97,11 @@ def _settled(visit: Visit, bill: Bill) -> Flow:
         return agreed
     request = ConfirmRequest(prepared.number, visit.card_ref, bill.bill_id, agreed)
     operation = commit(visit, prepared, request, visit.client.confirm)
-    failed = unfinished(visit, operation)
-    return failed or Done(_SETTLED, settlement_receipt(visit, operation, bill.department))
+    failed = unfinished(visit, operation, receipt_follows=True)
+    if failed is not None:
+        return failed
+    receipt = settlement_receipt(visit, operation, bill.department)
+    return Done(_SETTLED, receipt, lambda: told(visit, operation))
 
 
 def _agreed(visit: Visit, bill: Bill, number: str) -> Generator[Screen, Answer, Split | Outcome]:

@@ -72,6 +72,11 @@ class Evidence(StrEnum):
 _ASKED = (Evidence.QUERY, Evidence.REVERSAL)
 """What closes an operation some time after its holder was told that nobody knows."""
 
+_TO_BE_TOLD = {(State.CONFIRMED, Evidence.ANSWER)} | {
+    (state, evidence) for state in (State.CONFIRMED, State.REVERSED) for evidence in _ASKED
+}
+"""The ends that the holder has to hear of. Until `told` the terminal may die before anybody did."""
+
 
 _ALLOWED: Mapping[tuple[State, State], tuple[Evidence | None, ...]] = {
     (State.PREPARED, State.SENT): (None,),
@@ -227,7 +232,7 @@ class Journal:
         return tuple(self._operation(row._asdict()) for row in rows)
 
     def untold(self, card_id: str) -> tuple[Operation, ...]:
-        """What ended for this card by asking the centre, and its holder does not know, in order."""
+        """What ended for this card, and its holder does not know, in order."""
         query = (
             select(operation)
             .join(untold, untold.c.number == operation.c.number)
@@ -296,7 +301,7 @@ class Journal:
         with self._store.writing() as connection:
             row = self._change(connection, before, change)
             self._append(connection, row, note)
-            if evidence in _ASKED:
+            if (state, evidence) in _TO_BE_TOLD:
                 note_untold = {"number": number, "card_index": row["card_index"]}
                 connection.execute(untold.insert().values(note_untold))
         return self._operation(row)

@@ -38,6 +38,9 @@ LOCK_FILE = "terminal.lock"
 
 _KEY_CHECK = "key_check"
 
+Disk = Callable[..., sqlite3.Connection]
+"""What makes the connections to a SQLite file: `sqlite3.Connection`, or one of its kind."""
+
 
 class Store:
     """An open store. Make one with `Store.open`, and close it."""
@@ -60,11 +63,13 @@ class Store:
         random: Callable[[int], bytes],
         key: bytes | None = None,
         key_file: Path | None = None,
+        disk: Disk = sqlite3.Connection,
     ) -> Store:
         """Open the store in `directory`, making it on first use.
 
         The key is `key`, or else what is in `key_file` (default: beside the database), which is
-        made together with the store. `random(n)` gives n unpredictable bytes.
+        made together with the store. `random(n)` gives n unpredictable bytes. `disk` makes the
+        connections to the database's file; the simulation hands in one that fails.
 
         Raises `StoreUnavailable`, `StoreLocked`, `StoreTooNew`, `StoreDamaged`, `StoreFull` or
         `StoreKeyWrong`; an older store is migrated after a copy was put beside it.
@@ -74,17 +79,17 @@ class Store:
         try:
             file = directory / DATABASE
             key = key or _key(key_file or directory / KEY_FILE, file, random)
-            return cls._open(file, key, random, lock)
+            return cls._open(file, key, random, lock, disk)
         except BaseException:
             lock.release()
             raise
 
     @classmethod
     def _open(
-        cls, file: Path, key: bytes, random: Callable[[int], bytes], lock: StoreLock
+        cls, file: Path, key: bytes, random: Callable[[int], bytes], lock: StoreLock, disk: Disk
     ) -> Store:
         _make_private(file)
-        engine = _engine(file)
+        engine = _engine(file, disk)
         try:
             with typed_faults():
                 _check_pages(engine)
@@ -197,8 +202,9 @@ def _key(key_file: Path, database: Path, random: Callable[[int], bytes]) -> byte
     return create_key(key_file, random)
 
 
-def _engine(file: Path) -> Engine:
-    engine = create_engine(URL.create("sqlite", database=str(file)), hide_parameters=True)
+def _engine(file: Path, disk: Disk) -> Engine:
+    url = URL.create("sqlite", database=str(file))
+    engine = create_engine(url, hide_parameters=True, connect_args={"factory": disk})
 
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, _record: object) -> None:

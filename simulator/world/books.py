@@ -1,0 +1,105 @@
+"""What back office and terminals have written down, read past all of our code."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from simulator.backoffice.vault import Vault
+from simulator.world.centre import Centre
+from simulator.world.founding import SEALING_KEY
+from simulator.world.holder import Holder
+from simulator.world.station import Station
+
+if TYPE_CHECKING:
+    from simulator.world.world import World
+
+vault = Vault(SEALING_KEY, bytes)
+"""Finds a card in the back office's database."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+Key = tuple[str, str]
+"""Terminal id and operation number: two terminals may use the same number."""
+
+_OPERATIONS = """
+SELECT terminals.terminal_id, operations.number, operations.kind, operations.state,
+       settlements.total_fen, settlements.cash_fen, settlements.reversed_at,
+       settlements.id AS settlement
+FROM operations JOIN terminals ON terminals.id = operations.owner
+LEFT JOIN settlements ON settlements.operation = operations.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class AtCentre:
+    """One number as the back office has it. `settlement` is the booked one's id, if any."""
+
+    kind: str | None
+    state: str
+    total_fen: int | None
+    cash_fen: int | None
+    settlement: int | None
+    is_undone: bool
+
+    @property
+    def holds(self) -> bool:
+        """Whether something is booked under it."""
+        return self.state == "confirmed"
+
+
+def at_centre(centre: Centre) -> Mapping[Key, AtCentre]:
+    """Every number that the back office knows."""
+    return {
+        (row["terminal_id"], row["number"]): AtCentre(
+            row["kind"],
+            row["state"],
+            row["total_fen"],
+            row["cash_fen"],
+            row["settlement"],
+            row["reversed_at"] is not None,
+        )
+        for row in centre.truth().execute(_OPERATIONS)
+    }
+
+
+def in_journal(station: Station) -> Mapping[str, str]:
+    """Every number that the terminal knows, and the state of its operation."""
+    rows = station.truth().execute("SELECT number, state FROM operation")
+    return {row["number"]: row["state"] for row in rows}
+
+
+def untold(station: Station) -> frozenset[str]:
+    """The numbers whose holders the terminal still has to tell what became of them."""
+    rows = station.truth().execute("SELECT number FROM untold")
+    return frozenset(row["number"] for row in rows)
+
+
+def fingerprint(world: World) -> str:
+    """SHA-256 over every value in every table of every database: all that a world has come to."""
+    whole = hashlib.sha256()
+    for database in (world.centre.truth(), *(station.truth() for station in world.stations)):
+        # Not `Connection.iterdump`: it writes what a table looks like, which is the same anyway.
+        names = "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
+        for (table,) in database.execute(names).fetchall():
+            for row in database.execute(f'SELECT * FROM "{table}" ORDER BY rowid'):  # noqa: S608
+                whole.update(repr(tuple(row)).encode())
+    return whole.hexdigest()
+
+
+def is_active(world: World, holder: Holder) -> bool:
+    """Whether the holder's card may be used: active, not lost, or not any more."""
+    index = vault.index("card_id", holder.card.card_id)
+    now = stored(world.clock.now())
+    query = "SELECT state, until, resumes FROM cards WHERE id_index = ?"
+    row = world.centre.truth().execute(query, (index,)).fetchone()
+    lapsed = row["until"] is not None and row["until"] <= now
+    return bool((row["resumes"] if lapsed else row["state"]) == "active")
+
+
+def stored(instant: datetime) -> int:
+    """An instant as the back office's database has it: microseconds since 1970."""
+    return (instant - _EPOCH) // timedelta(microseconds=1)

@@ -1,0 +1,98 @@
+"""A card in a holder's hand, which can leave the reader at any command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+
+from apdu.readers.inprocess import InProcessReader
+from apdu.status import CardRemoved
+from simulator.card.card import SimulatedCard
+
+
+class Tear(Enum):
+    """When the contacts part."""
+
+    BEFORE = "card torn before a command"
+    WITHIN = "card torn within a command"
+    AFTER = "card torn after a command"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The card leaves at the `command`-th command from now (0: the next), after `writes` bytes."""
+
+    command: int
+    tear: Tear
+    writes: int = 0
+
+
+class Plastic:
+    """A simulated card that is pulled when it is planned; implements `readers.inprocess.Chip`.
+
+    `alive` raises `Killed` when the terminal it stands in is dead. `commands` counts what was sent.
+    """
+
+    def __init__(self, make: Callable[[], SimulatedCard], on_tear: Callable[[Tear], None]) -> None:
+        self._make = make
+        self.commands = 0
+        self.alive: Callable[[], None] = lambda: None
+        self._on_tear = on_tear
+        self._plan: Plan | None = None
+        self._reader: InProcessReader | None = None
+
+    @cached_property
+    def card(self) -> SimulatedCard:
+        """The card, made when it is first used: most worlds use only some."""
+        return self._make()
+
+    def enter(self, reader: InProcessReader, alive: Callable[[], None]) -> None:
+        """Put the card into a reader."""
+        self._reader, self.alive = reader, alive
+        reader.insert(self)
+
+    def leave(self) -> None:
+        """Take the card out of its reader, if it is still there."""
+        reader, self._reader, self._plan = self._reader, None, None
+        if reader is not None:
+            reader.remove()
+
+    def tear(self, plan: Plan) -> None:
+        """Let the card leave in the middle of something."""
+        self._plan = plan
+
+    def power_on(self) -> bytes:
+        """See `Chip`."""
+        self.alive()
+        return self.card.power_on()
+
+    def power_off(self) -> None:
+        """See `Chip`."""
+        self.card.power_off()
+
+    def transmit(self, command: bytes) -> bytes:
+        """See `Chip`."""
+        self.alive()
+        self.commands += 1
+        plan = self._plan
+        if plan is None:
+            return self.card.transmit(command)
+        if plan.command > 0:
+            self._plan = Plan(plan.command - 1, plan.tear, plan.writes)
+            return self.card.transmit(command)
+        return self._torn(command, plan)
+
+    def _torn(self, command: bytes, plan: Plan) -> bytes:
+        self._on_tear(plan.tear)
+        try:
+            if plan.tear is Tear.WITHIN:
+                # A command that writes less than that is done; the contacts part after it.
+                self.card.memory.tear_after(plan.writes)
+            if plan.tear is not Tear.BEFORE:
+                self.card.transmit(command)
+        finally:
+            self.card.memory.mend()
+            self.leave()
+        raise CardRemoved("the card was pulled")

@@ -1,0 +1,214 @@
+"""One terminal of a world: a machine with a disk, a reader, a security module and a clock.
+
+The machine and its disk stay; the process on it dies and is started again. Starting is what the
+product does: open the store, recover, and only then serve.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from apdu.readers.inprocess import InProcessReader
+from apdu.sam import SoftwareSam
+from apdu.status import CardError
+from backend_client.transport import Transport
+from simulator.world.chance import Chance
+from simulator.world.clocks import WallClock
+from simulator.world.disk import Disk, Moment, Trouble, write_files
+from simulator.world.founding import founding, station_settings
+from simulator.world.holder import AtTheScreen, Holder
+from simulator.world.kill import Killed
+from simulator.world.story import Story
+from simulator.world.warm import warm
+from terminal.admission import Decision
+from terminal.app import Terminal
+from terminal.errors import StoreError
+from terminal.flow import run
+from terminal.functions import FUNCTIONS
+from terminal.outcome import Outcome
+from terminal.policy import Function
+from terminal.session import CardSession
+from terminal.store.store import DATABASE
+from terminal.visit import Visit
+
+FACE = "kiosk"
+
+Decided = Callable[["Station", Holder, Decision], None]
+"""Hears of every decision on a card."""
+
+
+class Station:
+    """One terminal. `terminal` is the running process, None while it is down."""
+
+    def __init__(
+        self, number: int, directory: Path, clock: WallClock, chance: Chance, story: Story
+    ) -> None:
+        write_files(directory, founding().stations[number])
+        self.name = f"terminal {number + 1}"
+        self.clock = clock
+        self.disk = Disk(directory, self._hit)
+        self.reader = InProcessReader(self.name)
+        # The module is a device of its own: it outlives the process.
+        self.sam = SoftwareSam.development(chance.bytes, terminal_number=f"{number + 1:012d}")
+        self.terminal: Terminal | None = None
+        self.terminal_id = ""
+        self.list_version = 0
+        self._depth = 0
+        self._random = chance.bytes
+        self._story = story
+        self._settings = station_settings(directory)
+
+    def connect(self, transport: Transport) -> None:
+        """Lay the line to the back office."""
+        self._transport = transport
+
+    def start(self) -> bool:
+        """Start the process and let it recover; whether it serves now."""
+        if self.terminal is not None:
+            return True
+        self.disk.restart()
+        with self.process("starts"):
+            try:
+                terminal = Terminal.open(
+                    self._settings,
+                    clock=self.clock,
+                    random=self._random,
+                    sam=self.sam,
+                    transport=self._transport,
+                    disk=self.disk.connect,
+                )
+            except StoreError as error:
+                self._story.tell(f"{self.name} cannot start: {error.code}")
+                return False
+            warm(terminal.store.engine)
+            self.terminal = terminal
+            self._look_around(terminal)
+            self._recover(terminal)
+        return self.terminal is not None
+
+    def _look_around(self, terminal: Terminal) -> None:
+        """Note what the process says of itself, for the checks."""
+        if terminal.identity is not None:
+            self.terminal_id = terminal.identity.terminal_id
+        head = terminal.blacklist.head()
+        self.list_version = max(self.list_version, head.version if head else 0)
+
+    def _recover(self, terminal: Terminal) -> None:
+        try:
+            recovery = terminal.recover()
+        except StoreError as error:
+            self._story.tell(f"{self.name} cannot recover: {error.code}")
+            self.stop()
+            return
+        closed, still_open = len(recovery.closed), len(recovery.still_open)
+        self._story.tell(f"{self.name} serves; recovered {closed}, still open {still_open}")
+
+    def stop(self) -> None:
+        """The process ends in good order."""
+        if self.terminal is not None:
+            self.terminal.close()
+            self.terminal = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether the process is in the middle of something."""
+        return self._depth > 0
+
+    def power_cut(self) -> None:
+        """The machine loses its power; what it is in the middle of finds out by itself."""
+        self.disk.cut()
+        if not self.busy:
+            self._bury()
+
+    def close(self) -> None:
+        """The world ends."""
+        self.disk.look_away()
+        self.stop()
+
+    def alive(self) -> None:
+        """Raise `Killed` when the process is dead."""
+        self.disk.breathe()
+
+    @contextmanager
+    def process(self, doing: str) -> Iterator[None]:
+        """What the process does: if it dies of it, that ends here, and the machine stays."""
+        self._depth += 1
+        try:
+            yield
+        except Killed:
+            if self.disk.alive or self._depth > 1:
+                raise
+        finally:
+            self._depth -= 1
+        if not self.disk.alive:
+            if self._depth:
+                raise Killed
+            self._story.tell(f"{self.name} died: {doing}")
+            self._bury()
+
+    def serve(
+        self, holder: Holder, function: Function, driver: AtTheScreen, decided: Decided
+    ) -> Outcome | None:
+        """A holder uses a function; None when it was not to come to an end."""
+        terminal, outcome = self.terminal, None
+        if terminal is None:
+            return None
+        with self.process(f"serving {function}"):
+            try:
+                holder.plastic.enter(self.reader, self.alive)
+                with CardSession.open(self.reader, self.sam) as session:
+                    visit = terminal.visit(session, FACE)
+                    visit.admit = self._observed(visit, holder, decided)
+                    outcome = run(FUNCTIONS[function].flow(visit), driver)
+            except CardError as error:
+                self._story.tell(f"{self.name} cannot read the card: {error.code}")
+            finally:
+                holder.plastic.leave()
+        return outcome
+
+    def sync(self) -> None:
+        """Clock and blacklist, and what is still open, as the product does in the background."""
+        terminal = self.terminal
+        if terminal is None:
+            return
+        with self.process("synchronising"):
+            try:
+                report = terminal.sync()
+                self.list_version = max(self.list_version, report.after or 0)
+                problem = report.error.code if report.error else "ok"
+                recovery = terminal.resolve_unknown()
+                left = len(recovery.still_open)
+                told = f"list {report.after}, {problem}, {left} operations open"
+                self._story.tell(f"{self.name} synchronises: {told}")
+            except StoreError as error:
+                self._story.tell(f"{self.name} cannot synchronise: {error.code}")
+
+    def truth(self) -> sqlite3.Connection:
+        """A plain connection to its database, for the checks: it bypasses all of our code."""
+        return self.disk.look(DATABASE)
+
+    def _observed(
+        self, visit: Visit, holder: Holder, decided: Decided
+    ) -> Callable[[Function], Decision]:
+        admit = visit.admit
+
+        def observed(function: Function) -> Decision:
+            decision = admit(function)
+            decided(self, holder, decision)
+            return decision
+
+        return observed
+
+    def _bury(self) -> None:
+        """Clear away what is left of a dead process, and put its disk as the kill left it."""
+        if self.terminal is not None:
+            self.terminal.close()
+            self.terminal = None
+        self.disk.restart()
+
+    def _hit(self, trouble: Trouble, moment: Moment) -> None:
+        what = trouble.value if trouble is not Trouble.KILL else f"{trouble.value} {moment.value}"
+        self._story.hit(what, f"{self.name}: {trouble.value} {moment.value}")
