@@ -9,6 +9,7 @@ operation travel in bodies, never in URLs.
 from __future__ import annotations
 
 from backend_client.calls import Calls, same
+from backend_client.life import LifeClient
 from backend_client.messages import (
     AccountOverview,
     ActivationRequest,
@@ -35,6 +36,7 @@ from backend_client.transport import Request
 class BackendClient:
     """Calls the back office over a transport. Safe to share between threads.
 
+    `life` holds what there is about losses, applications and the electronic card.
     `now` gives timezone-aware instants, `sleep` takes seconds, `random(n)` gives n random bytes.
     Every method raises `Unreachable`, `NoReply`, `Refused`, `NotEnrolled` or `BadMessage`, and
     `BadRequest`, before anything is sent, for a message that breaks the contract.
@@ -42,6 +44,7 @@ class BackendClient:
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
+        self.life = LifeClient(calls)
 
     def with_token(self, token: str) -> BackendClient:
         """The same client for an enrolled terminal."""

@@ -34,6 +34,8 @@ _BANK = frozenset(
         Refusal.BANK_FUNCTION_CLOSED,
         Refusal.BANK_FUNCTION_OPEN,
         Refusal.BANK_FUNCTION_LOST,
+        Refusal.BANK_UNKNOWN,
+        Refusal.OTHER_BANK,
     }
 )
 _LAST = datetime(2199, 1, 1, tzinfo=UTC)
@@ -135,27 +137,27 @@ class Admin:
         return {PREFIX + path: route for path, route in table.items()}
 
     def _activation(self, fields: Fields) -> Reply:
-        return _status(self._staff.activate(_key(fields), _by(fields, COMMUNITY_POINT)))
+        return _status(self._staff.activate(key_of(fields), by_of(fields, COMMUNITY_POINT)))
 
     def _stop(self, fields: Fields) -> Reply:
-        return _status(self._staff.stop(_key(fields), _by(fields, CENTRE)))
+        return _status(self._staff.stop(key_of(fields), by_of(fields, CENTRE)))
 
     def _loss(self, fields: Fields) -> Reply:
         if fields["kind"] == "temporary":
-            return _status(self._staff.report_temporary_loss(_key(fields), _by(fields, PHONE)))
-        by = _by(fields, COMMUNITY_POINT)
-        return _status(self._staff.report_formal_loss(_key(fields), by))
+            return _status(self._staff.report_temporary_loss(key_of(fields), by_of(fields, PHONE)))
+        by = by_of(fields, COMMUNITY_POINT)
+        return _status(self._staff.report_formal_loss(key_of(fields), by))
 
     def _release(self, fields: Fields) -> Reply:
-        return _status(self._staff.release_loss(_key(fields), _by(fields, COMMUNITY_POINT)))
+        return _status(self._staff.release_loss(key_of(fields), by_of(fields, COMMUNITY_POINT)))
 
     def _replacement(self, fields: Fields) -> Reply:
         applied_at = fields.get("applied_at")
         made = self._staff.replace(
-            _key(fields),
+            key_of(fields),
             decode(CardRef, fields["new"]),
             Event(fields.get("event", Event.REPLACE)),
-            _by(fields, COMMUNITY_POINT),
+            by_of(fields, COMMUNITY_POINT),
             activated=fields.get("activated", False),
             applied_at=_instant(applied_at, "/applied_at") if applied_at else None,
         )
@@ -164,7 +166,8 @@ class Admin:
 
     def _bank_function(self, fields: Fields) -> Reply:
         event = BankEvent(fields["event"])
-        return _status(self._staff.bank_event(_key(fields), event, _by(fields, BANK)))
+        bank = fields.get("bank")
+        return _status(self._staff.bank_event(key_of(fields), event, by_of(fields, BANK), bank))
 
     def _freeze(self, fields: Fields) -> Reply:
         given = {name: fields[name] for name in ("reason", "action") if name in fields}
@@ -178,17 +181,17 @@ class Admin:
         return _answer("done", {})
 
     def _status(self, fields: Fields) -> Reply:
-        return _status(self._staff.status(_key(fields)))
+        return _status(self._staff.status(key_of(fields)))
 
     def _history(self, fields: Fields) -> Reply:
-        lines = [dataclasses.asdict(line) for line in self._staff.history(_key(fields))]
+        lines = [dataclasses.asdict(line) for line in self._staff.history(key_of(fields))]
         for line in lines:
             line["at"] = _text(line["at"])
             line["until"] = line["until"] and _text(line["until"])
         return _answer("history", {"lines": lines})
 
     def _accesses(self, fields: Fields) -> Reply:
-        lines = [dataclasses.asdict(line) for line in self._staff.accesses(_key(fields))]
+        lines = [dataclasses.asdict(line) for line in self._staff.accesses(key_of(fields))]
         for line in lines:
             line["at"] = _text(line["at"])
         return _answer("accesses", {"lines": lines})
@@ -223,15 +226,17 @@ def by_staff(
     answer: Callable[[Fields], Reply],
     summary: str,
     refuses: Collection[Refusal] = (),
+    *,
+    shapes: str = ADMIN,
 ) -> Route:
-    """A POST by the staff. `takes` is a shape of `admin.schema.json`, `gives` a schema's name.
+    """A POST by the staff. `takes` is a shape of the file `shapes`, `gives` a schema's name.
 
     A body that breaks its schema is refused before it is answered.
     """
 
     def checked(incoming: Incoming) -> Reply:
         value = incoming.json()
-        fault = next(iter(validator(ADMIN + takes).iter_errors(value)), None)
+        fault = next(iter(validator(shapes + takes).iter_errors(value)), None)
         if fault is not None or not isinstance(value, dict):
             pointer = "".join(f"/{step}" for step in fault.absolute_path) if fault else ""
             raise bad_request(pointer, str(fault.validator) if fault else "type")
@@ -242,7 +247,7 @@ def by_staff(
         Who.STAFF,
         checked,
         summary,
-        takes=ADMIN + takes,
+        takes=shapes + takes,
         gives=gives,
         refuses=refuses,
     )
@@ -257,17 +262,19 @@ def _status(status: CardStatus) -> Reply:
     return reply_with(status)
 
 
-def _key(fields: Fields) -> CardKey:
+def key_of(fields: Fields) -> CardKey:
+    """The card that a body names."""
     return CardKey(fields.get("card_id"), fields.get("card_number"))
 
 
 def _what(fields: Fields) -> CardKey | NumberRange:
     if "number_from" in fields:
         return NumberRange(fields["number_from"], fields["number_to"])
-    return _key(fields)
+    return key_of(fields)
 
 
-def _by(fields: Fields, default: By) -> By:
+def by_of(fields: Fields, default: By) -> By:
+    """Who brings it, where and why; what the body leaves out is that of `default`."""
     return By(
         Channel(fields.get("channel", default.channel)),
         fields.get("actor", default.actor),

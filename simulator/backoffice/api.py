@@ -36,11 +36,13 @@ from backend_client.messages import (
 )
 from backend_client.transport import Reply, Request
 from simulator.backoffice.admin import Admin, Advance
+from simulator.backoffice.admin_life import LifeAdmin
 from simulator.backoffice.backoffice import BackOffice
 from simulator.backoffice.description import description_routes
 from simulator.backoffice.desk import TerminalDesk
 from simulator.backoffice.errors import Refused
 from simulator.backoffice.incoming import Incoming, bad_request
+from simulator.backoffice.life_routes import life_routes
 from simulator.backoffice.problems import refusal_reply, reply_with
 from simulator.backoffice.refusals import Refusal
 from simulator.backoffice.routes import (
@@ -80,8 +82,10 @@ class Api:
         self._strict = strict
         self.routes: Mapping[str, Route] = {
             **_terminal_routes(backoffice.desk),
+            **life_routes(backoffice.life),
             **Admin(backoffice, advance).routes(),
             **description_routes(lambda: self.routes),
+            **LifeAdmin(backoffice.clerks).routes(),
         }
 
     def dispatch(self, request: Request) -> Reply:

@@ -22,6 +22,9 @@ from simulator.backoffice.refusals import Refusal
 VERIFICATION_WORKING_DAYS = 3
 MAKING_DAYS = 30
 RENEWAL_DAYS = 15
+FEE_FEN = 0
+"""What an applicant pays for a card, whatever it is applied for (Article 24)."""
+
 PHOTO_AGE = 7
 """From this age on a card carries its holder's photo (Article 22)."""
 
@@ -173,7 +176,7 @@ RULES: Mapping[tuple[Stage, Step], StepRule] = {
     (Stage.VERIFYING, Step.PASS): StepRule(Stage.MAKING, 10, _CENTRE),
     (Stage.VERIFYING, Step.REJECT): StepRule(Stage.REJECTED, 10, _CENTRE),
     (Stage.MAKING, Step.MAKE): StepRule(Stage.READY, 11, _CENTRE | _POINTS),
-    (Stage.READY, Step.ISSUE): StepRule(Stage.ISSUED, 11, _CENTRE | _POINTS),
+    (Stage.READY, Step.ISSUE): StepRule(Stage.ISSUED, 11, _APPLY),  # online: sent by mail
     (Stage.VERIFYING, Step.WITHDRAW): _WITHDRAW,
     (Stage.MAKING, Step.WITHDRAW): _WITHDRAW,
     (Stage.READY, Step.WITHDRAW): _WITHDRAW,

@@ -1,7 +1,8 @@
 """The reference back office: its parts put together.
 
-`BackOffice` composes register, publisher, ledger and the rest over one database. `desk` is what
-terminals may ask, `staff` what staff may do. Time, randomness, database and keys are handed in.
+`BackOffice` composes register, publisher, ledger and the rest over one database. `desk` and `life`
+are what terminals may ask, `staff` and `clerks` what staff may do. Time, randomness, database and
+keys are handed in.
 """
 
 from __future__ import annotations
@@ -15,20 +16,26 @@ from sqlalchemy import Engine
 
 from backend_client.errors import BadMessage, SealBroken
 from backend_client.messages import PublicKey
+from simulator.backoffice.applications import Applications
 from simulator.backoffice.bills import Bills
+from simulator.backoffice.clerks import Clerks
 from simulator.backoffice.database import Database
 from simulator.backoffice.days import Counting, local
 from simulator.backoffice.desk import TerminalDesk
+from simulator.backoffice.ecards import Ecards
 from simulator.backoffice.errors import KeyUnusable, StartupError
 from simulator.backoffice.figures import Figures, load_figures
 from simulator.backoffice.ledger import Ledger
+from simulator.backoffice.life_desk import LifeDesk
 from simulator.backoffice.operations import Operations
+from simulator.backoffice.proofs import Proofs
 from simulator.backoffice.publisher import ListPolicy, Publisher
 from simulator.backoffice.register import Register
 from simulator.backoffice.schema import Meta
 from simulator.backoffice.staff import StaffDesk
 from simulator.backoffice.terminals import DevelopmentCode, Terminals
 from simulator.backoffice.vault import Vault
+from simulator.backoffice.wishes import Wishes
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -82,6 +89,8 @@ class BackOffice:
         self.bills = Bills(vault)
         self.register = Register(vault, rules.counting)
         self.publisher = Publisher(rules.blacklist, key, self.register, vault)
+        applications = Applications(self.register, self.publisher, self.figures, vault)
+        ecards = Ecards(vault, random)
         terminals = Terminals(vault, self.publisher, random, rules.development_code)
         self.staff = StaffDesk(
             self.database,
@@ -90,6 +99,24 @@ class BackOffice:
             publisher=self.publisher,
             terminals=terminals,
             calendar=self.figures.calendar,
+            applications=applications,
+        )
+        self.clerks = Clerks(
+            self.database,
+            now=self.now,
+            register=self.register,
+            applications=applications,
+            ecards=ecards,
+        )
+        self.life = LifeDesk(
+            self.database,
+            now=self.now,
+            register=self.register,
+            publisher=self.publisher,
+            applications=applications,
+            ecards=ecards,
+            proofs=Proofs(self.register, applications, ecards, vault),
+            wishes=Wishes(self.database, vault, self.now),
         )
         if rules.development_code is not None:
             code = rules.development_code

@@ -1,4 +1,4 @@
-"""Figures that change from year to year, read from dated files: payment rules and holidays.
+"""What changes from year to year, read from dated files: payment rules, holidays, the catalogue.
 
 No figure of the regulation's or the insurer's stands in code. `parameters/*.json` come with the
 program, a directory given by the operator takes their place. Every file says for which days it
@@ -16,6 +16,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Protocol
 
+from backend_client.codec import decode
+from backend_client.errors import BadMessage
+from backend_client.life_messages import Catalogue
 from simulator.backoffice.days import WorkingCalendar
 from simulator.backoffice.errors import BadParameters, Refused
 from simulator.backoffice.refusals import Refusal
@@ -61,6 +64,7 @@ class Figures:
 
     tariffs: tuple[Tariff, ...]
     calendar: WorkingCalendar
+    catalogue: Catalogue
 
     def tariff_on(self, day: date) -> Tariff:
         """The payment rules of that day. Raises `Refused` NO_TARIFF."""
@@ -100,7 +104,7 @@ def load_figures(directory: Path | None = None) -> Figures:
     if not tariffs:
         raise BadParameters("there is no file with outpatient payment rules")
     _check_periods(tariffs)
-    return Figures(tuple(tariffs), _calendar(documents))
+    return Figures(tuple(tariffs), _calendar(documents), _catalogue(documents))
 
 
 def _files(directory: Path | None) -> Iterable[_File]:
@@ -169,3 +173,17 @@ def _calendar(documents: Iterable[Mapping[str, Any]]) -> WorkingCalendar:
         frozenset(date.fromisoformat(day) for table in tables for day in table["days_off"]),
         frozenset(date.fromisoformat(day) for table in tables for day in table["made_up_days"]),
     )
+
+
+def _catalogue(documents: Iterable[Mapping[str, Any]]) -> Catalogue:
+    """The catalogue; without a file an empty one. Raises `BadParameters` also for two."""
+    found = [each for each in documents if each["kind"] == "catalogue"]
+    if not found:
+        return Catalogue("", (), (), ())
+    if len(found) > 1:
+        raise BadParameters("there are two catalogues")
+    fields = ("edition", "services", "banks", "points")
+    try:
+        return decode(Catalogue, {name: found[0][name] for name in fields})
+    except BadMessage as error:
+        raise BadParameters(f"catalogue: {error.pointer} breaks the rule '{error.rule}'") from None

@@ -7,8 +7,10 @@ line first.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -83,6 +85,29 @@ class Register:
         session.add(holder)
         session.flush()
         return holder.id
+
+    def person(self, holder: Holder) -> tuple[str, str]:
+        """A holder's name and SSN."""
+        opened = cast(
+            Mapping[str, str], self._vault.open(holder.sealed, "holders", holder.ssn_index)
+        )
+        return opened["name"], opened["ssn"]
+
+    def rename(
+        self, session: Session, holder: Holder, *, name: str | None = None, ssn: str | None = None
+    ) -> None:
+        """A holder's new name or SSN (Article 22). Raises `Refused` HOLDER_HAS_CARD.
+
+        A number that is another holder's already does not become this one's.
+        """
+        old_name, old_ssn = self.person(holder)
+        name, ssn = name or old_name, ssn or old_ssn
+        index = self._vault.index("ssn", ssn)
+        other = select(Holder.id).where(Holder.ssn_index == index, Holder.id != holder.id)
+        if session.scalar(other) is not None:
+            raise Refused(Refusal.HOLDER_HAS_CARD)
+        holder.ssn_index = index
+        holder.sealed = self._vault.seal({"ssn": ssn, "name": name}, "holders", index)
 
     def add_card(
         self, session: Session, holder: int, ref: CardRef, state: State, by: By, at: datetime

@@ -20,7 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Counts up with every change of a table; a database of another version is refused."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -117,7 +117,7 @@ class Card(Base):
     """A card and where it stands; `sealed` is card id and card number.
 
     `state`, `until` and `resumes` are a `lifecycle.Life`, `bank` a `BankFunction`. `replaced_by` is
-    the card that took its place.
+    the card that took its place, `service_bank` the code of the bank its holder chose (Article 14).
     """
 
     __tablename__ = "cards"
@@ -130,6 +130,7 @@ class Card(Base):
     until: Mapped[datetime | None]
     resumes: Mapped[str | None]
     bank: Mapped[str]
+    service_bank: Mapped[str | None]
     replaced_by: Mapped[int | None] = mapped_column(ForeignKey("cards.id"))
     registered_at: Mapped[datetime]
 

@@ -17,9 +17,12 @@ from backend_client.validation import URN, load_schemas
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator  # type: ignore[import-untyped]  # has no types
 
-STAFF_FILES = ("admin.schema.json",)
+STAFF_FILES = ("admin.schema.json", "admin-life.schema.json")
 ADMIN = "backoffice-admin:1#/$defs/"
 """What the names of the shapes in `admin.schema.json` begin with."""
+
+ADMIN_LIFE = "backoffice-admin-life:1#/$defs/"
+"""What the names of the shapes in `admin-life.schema.json` begin with."""
 
 
 @cache

@@ -14,6 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from backend_client.messages import Action, CardRef, CardStatus, ListingReason, Profile, Scope
+from simulator.backoffice.applications import Applications
 from simulator.backoffice.bank_function import BankEvent
 from simulator.backoffice.database import Database
 from simulator.backoffice.days import WorkingCalendar, deadline
@@ -90,6 +91,7 @@ class StaffDesk:
         publisher: Publisher,
         terminals: Terminals,
         calendar: WorkingCalendar,
+        applications: Applications,
     ) -> None:
         self._database = database
         self._now = now
@@ -97,6 +99,7 @@ class StaffDesk:
         self._publisher = publisher
         self._terminals = terminals
         self._calendar = calendar
+        self._applications = applications
 
     def add_institution(self, code: str, name: str, tier: int) -> None:
         """Take in an institution, or change its name and tier (1 to 3)."""
@@ -166,7 +169,9 @@ class StaffDesk:
             old = self._found(session, key)
             self._register.happen(session, old, event, by, now)
             card = self._register.add_card(session, old.holder, new, State.NOT_ACTIVATED, by, now)
+            card.service_bank = old.service_bank
             old.replaced_by = card.id
+            self._applications.settle_with_card(session, old, event, by, now)
             if activated:
                 self._register.happen(session, card, Event.ACTIVATE, by, now)
             follow(session, old, now)
@@ -174,11 +179,20 @@ class StaffDesk:
             due = deadline(applied_at or now, REPLACEMENT_DAYS, self._calendar)
             return NewCard(self._register.status(old, now), self._register.status(card, now), due)
 
-    def bank_event(self, key: CardKey, event: BankEvent, by: By = BANK) -> CardStatus:
-        """Note what a service bank reports of the financial function (Articles 14, 20)."""
+    def bank_event(
+        self, key: CardKey, event: BankEvent, by: By = BANK, bank: str | None = None
+    ) -> CardStatus:
+        """Note what a service bank reports of the financial function (Articles 14, 20).
+
+        `bank` is its code in the catalogue: the bank that opens the function is the card's service
+        bank from then on. Another one than that needs a new application (Article 22), and raises
+        `Refused` OTHER_BANK.
+        """
         with self._database.transaction() as session:
             now = self._now()
             card = self._found(session, key)
+            if bank is not None:
+                self._applications.choose_bank(card, bank)
             self._register.happen_to_bank_function(session, card, event, by, now)
             return self._register.status(card, now)
 
@@ -221,6 +235,7 @@ class StaffDesk:
             now = self._now()
             card = self._found(session, key)
             self._register.happen(session, card, event, by, now)
+            self._applications.settle_with_card(session, card, event, by, now)
             follow(session, card, now)
             self._publisher.publish(session, now)
             return self._register.status(card, now)

@@ -37,6 +37,8 @@ class Task(StrEnum):
     ACTIVATION = "activation"
     SETTLEMENT = "settlement"
     BLACKLIST = "blacklist"
+    LIFE = "life"
+    CATALOGUE = "catalogue"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ _EVERYTHING = frozenset(Task)
 ROLES: Mapping[Profile, Role] = {
     "developer": Role(_EVERYTHING, own_bills_only=False),
     "kiosk": Role(_EVERYTHING, own_bills_only=False),
-    "point-of-use": Role(_EVERYTHING - {Task.ACTIVATION}, own_bills_only=True),
+    "point-of-use": Role(_EVERYTHING - {Task.ACTIVATION, Task.LIFE}, own_bills_only=True),
 }
 
 

@@ -120,6 +120,12 @@ APPLICATIONS: Mapping[Refusal, Wording] = {
         "This is not one of the card's service banks. Please choose another.",
         14,
     ),
+    Refusal.OTHER_BANK: Wording(
+        _CONFLICT,
+        "这张卡已选择其他服务银行，更换服务银行需要重新申领。",
+        "This card has another service bank. Changing it takes a new application.",
+        22,
+    ),
 }
 
 IDENTITY: Mapping[Refusal, Wording] = {

@@ -32,9 +32,12 @@ from schemathesis.schemas import BaseSchema
 from starlette.types import Receive, Scope, Send
 
 from backend_client.codec import encode
+from backend_client.life_messages import Proof
+from simulator.backoffice.application import Cause
 from simulator.backoffice.asgi import application
 from simulator.backoffice.database import open_engine
 from simulator.backoffice.sample import ADMIN_TOKEN, HOSPITAL, SampleCity, sample_bill, sample_ref
+from simulator.backoffice.staff import CardKey
 from simulator.clock import SHANGHAI, SimulatedClock
 
 REQUESTS = int(os.environ.get("SSCT_FUZZ_REQUESTS", "8"))
@@ -54,6 +57,11 @@ KNOWN = {
     "total_fen": 5000,
     "card": encode(sample_ref(1)),
     "new": encode(sample_ref(2)),
+    "proof": encode(Proof(card=sample_ref(1))),
+    "application_id": "A00000001",
+    "point": "POINT-1",
+    "pick_up": "POINT-2",
+    "bank": "SAMPLE-BANK-1",
     **encode(sample_ref(1)),
 }
 
@@ -72,6 +80,7 @@ def new_city() -> SampleCity:
         open_engine("sqlite://"), clock=SimulatedClock(BEGIN), random=Random(1).randbytes
     )
     city.card(1, current_fen=100_000, bills=[sample_bill("B1", 5000)])
+    city.backoffice.clerks.apply_for(CardKey(sample_ref(1).card_id), Cause.NAME)
     return city
 
 

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
-from backend_client import messages
+from backend_client import life_messages, messages
 from backend_client.codec import MAX_BODY, canonical, parse
 from backend_client.errors import BadMessage, BadRequest
 from backend_client.messages import Message, decode, dump, encode, load
@@ -24,8 +24,9 @@ from backend_client.validation import URN, load_schemas
 
 CLASSES: list[type[Message]] = [
     value
-    for name in messages.__all__
-    if isinstance(value := getattr(messages, name), type) and value is not Message
+    for module in (messages, life_messages)
+    for name in module.__all__
+    if isinstance(value := getattr(module, name), type) and value is not Message
 ]
 each_class = pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
 

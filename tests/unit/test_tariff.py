@@ -198,7 +198,7 @@ def test_a_day_without_a_file_has_no_tariff_but_still_a_medical_year() -> None:
 def test_every_file_tells_how_sure_its_figures_are() -> None:
     folder = resources.files("simulator.backoffice.parameters")
     files = [f for f in folder.iterdir() if f.name.endswith(".json") and "schema" not in f.name]
-    assert len(files) == 5
+    assert len(files) == 6
     for file in files:
         source = json.loads(file.read_text("utf-8"))["source"]
         assert source["grade"] in "ABCD"
