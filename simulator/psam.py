@@ -15,11 +15,9 @@ from apdu.psam_keys import KeyLevel, KeyUse
 from apdu.sam import DEVELOPMENT_KEYS
 from apdu.ssc.filespec import FREE, NEVER
 from apdu.ssc.keys import KeyName
-from apdu.status import CardRemoved, StatusWord
 from simulator.card.files import Directory, TransparentFile
-from simulator.card.instruction import Instruction, parse_t0
-from simulator.card.memory import Memory, PowerLost, WriteFailed
-from simulator.card.refusal import Refused, wrong_length
+from simulator.card.memory import Memory
+from simulator.psam_card.chip import PsamChip
 from simulator.psam_card.keys import make_keys
 from simulator.psam_card.operating_system import Application, PsamSystem
 
@@ -29,8 +27,6 @@ ATR = bytes.fromhex("3B6D00000081544C0086849901000000A0")
 _ENVIRONMENT_FIDS = {Algorithm.SSF33: 0xDDF1, Algorithm.SM4: 0xDDF2}
 _TERM = bytes.fromhex("20200101 20401231")
 _PURCHASE_KEY_INDEX = 1
-_OK = b"\x90\x00"
-_GET_RESPONSE = b"\x00\xc0\x00\x00"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,83 +55,14 @@ class PsamProfile:
     environments: bool = True
 
 
-class SimulatedPsam:
-    """A PSAM in software; implements `apdu.readers.inprocess.Chip`. T=0, as real ones are.
+class SimulatedPsam(PsamChip):
+    """A PSAM in software; implements `apdu.readers.inprocess.Chip`.
 
     `random` gives its challenges.
     """
 
     def __init__(self, profile: PsamProfile, *, random: Callable[[int], bytes]) -> None:
-        self._system = _issue(profile, random)
-        self._powered = False
-        self._waiting = b""
-
-    @property
-    def memory(self) -> Memory:
-        """The PSAM's non-volatile memory, for those who want to tear it."""
-        return self._system.memory
-
-    def power_on(self) -> bytes:
-        """Power up, or reset, and return the answer to reset.
-
-        Raises `CardRemoved` when the power is cut while the PSAM restores its memory.
-        """
-        self._powered = False
-        self._waiting = b""
-        try:
-            self._system.begin()
-        except PowerLost:
-            raise CardRemoved("the simulated PSAM lost its power") from None
-        self._powered = True
-        return ATR
-
-    def power_off(self) -> None:
-        """Cut the power: everything but the memory is forgotten."""
-        self._powered = False
-
-    def transmit(self, command: bytes) -> bytes:
-        """The response to one T=0 command; 6700 for bytes that are no command.
-
-        Raises `CardRemoved` without power, or when the power is cut on the way.
-        """
-        if not self._powered:
-            raise CardRemoved("the simulated PSAM has no power")
-        try:
-            instruction = parse_t0(command)
-            if instruction is None:
-                raise wrong_length()
-            if command[:4] == _GET_RESPONSE:
-                return self._get_response(instruction)
-            return self._execute(instruction)
-        except Refused as refusal:
-            return refusal.sw.to_bytes(2, "big")
-        except WriteFailed:
-            return StatusWord.MEMORY_FAILURE.to_bytes(2, "big")
-        except PowerLost:
-            self._powered = False
-            raise CardRemoved("the simulated PSAM lost its power") from None
-
-    def _execute(self, instruction: Instruction) -> bytes:
-        self._waiting = b""
-        data = self._system.execute(instruction)
-        le = instruction.le
-        if not data:
-            return _OK
-        if le is None:
-            self._waiting = data
-            return bytes((0x61, len(data)))
-        return bytes((0x6C, len(data))) if le > len(data) else data[:le] + _OK
-
-    def _get_response(self, instruction: Instruction) -> bytes:
-        if instruction.data or instruction.le is None:
-            raise wrong_length()
-        data, le = self._waiting, instruction.le
-        if not data:
-            raise Refused(StatusWord.UNKNOWN_FAILURE)
-        if le > len(data):
-            return bytes((0x6C, len(data)))
-        self._waiting = data[le:]
-        return data[:le] + (bytes((0x61, len(self._waiting))) if self._waiting else _OK)
+        super().__init__(_issue(profile, random), ATR)
 
 
 def _issue(profile: PsamProfile, random: Callable[[int], bytes]) -> PsamSystem:

@@ -191,7 +191,7 @@ def _must_be_idle(system: OperatingSystem) -> None:
 def _take_pending(system: OperatingSystem) -> Pending:
     """The transaction begun, which is over with this, whatever comes of it."""
     pending, system.session.pending = system.session.pending, None
-    if pending is None:
+    if not isinstance(pending, Pending):
         raise Refused(StatusWord.WRONG_STATE)
     return pending
 

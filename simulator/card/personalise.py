@@ -128,7 +128,9 @@ def _plain_bank(card: CardData) -> BankData | None:
 def _other_applications(profile: CardProfile, memory: Memory) -> list[Directory]:
     others = []
     if profile.transit is not None:
-        others.append(transit_purse.transit_application(profile.transit, memory))
+        forged = profile.keys == "wrong"
+        purse = transit_purse.transit_application(profile.transit, memory, forged=forged)
+        others.append(purse)
     if profile.certificates is not None:
         others.append(certificate_environment(profile.certificates, memory))
     return others

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from simulator.card.account import Pending
 from simulator.card.files import Directory, ElementaryFile
+from simulator.card.transit_money import PendingFare
 
 
 @dataclass(slots=True)
@@ -15,7 +16,8 @@ class Session:
     `pin_verified` lasts until power-off. `granted` holds DF and id of the keys that authenticated
     the terminal; it and `challenge`, the last GET CHALLENGE that has not been used, last until
     another application is selected. `pointer` is the current record in `file`, counted from 0,
-    -1 before the first. `pending` is a transaction of the medical account that was begun.
+    -1 before the first. `pending` is a transaction of the medical account or the
+    transport purse that was begun.
     """
 
     directory: Directory
@@ -24,7 +26,7 @@ class Session:
     pin_verified: bool = False
     granted: set[tuple[str, int]] = field(default_factory=set)
     challenge: bytes | None = None
-    pending: Pending | None = None
+    pending: Pending | PendingFare | None = None
 
     def enter(self, directory: Directory) -> None:
         """Make `directory` current. Another one than before ends what its keys had opened."""

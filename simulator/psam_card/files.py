@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from apdu.status import StatusWord
 from simulator.card.files import Directory, TransparentFile
@@ -10,14 +10,21 @@ from simulator.card.instruction import Instruction
 from simulator.card.refusal import Refused, wrong_length, wrong_parameters
 
 if TYPE_CHECKING:
-    from simulator.psam_card.operating_system import PsamSystem
+    from simulator.psam_card.operating_system import PsamSession, PsamSystem
 
 MF = 0x3F00
 _BY_SFI = 0x80
 _CHALLENGE_LENGTHS = (4, 8, 16)
 
 
-def select(system: PsamSystem, instruction: Instruction) -> bytes:
+class FileSystem(Protocol):
+    """A PSAM as far as its files go."""
+
+    master_file: Directory
+    session: PsamSession
+
+
+def select(system: FileSystem, instruction: Instruction) -> bytes:
     """00 A4: a directory by name (P1 4) or identifier (P1 0) answers with its FCI, a file not."""
     if instruction.p1 not in (0x00, 0x04) or instruction.p2:
         raise wrong_parameters()
@@ -36,7 +43,7 @@ def select(system: PsamSystem, instruction: Instruction) -> bytes:
     return _enter(system, session.directory.find_near(fid))
 
 
-def read_binary(system: PsamSystem, instruction: Instruction) -> bytes:
+def read_binary(system: FileSystem, instruction: Instruction) -> bytes:
     """00 B0: the current file, or with P1 = 80 + SFI another one, from an offset on."""
     if instruction.data or instruction.le is None:
         raise wrong_length()
@@ -62,7 +69,7 @@ def get_challenge(system: PsamSystem, instruction: Instruction) -> bytes:
     return system.random(instruction.le)
 
 
-def _enter(system: PsamSystem, directory: Directory | None) -> bytes:
+def _enter(system: FileSystem, directory: Directory | None) -> bytes:
     if directory is None:
         raise Refused(StatusWord.FILE_NOT_FOUND)
     session = system.session
