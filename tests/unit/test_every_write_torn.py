@@ -1,0 +1,249 @@
+"""Every operation that writes, torn at every byte it writes (facts 7.5, SPEC-7 14).
+
+An operation is a series of commits. In an untorn run the memory is kept as it stands after each.
+Then the power is cut after every single byte: the card must come back with its memory exactly as it
+stood after one of the commits, or before the first. Where the operation is one commit, that is the
+old state or the new one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+
+import pytest
+
+from apdu.crypto import (
+    Load,
+    Purchase,
+    load_session_key,
+    purchase_session_key,
+    secured_command,
+    session_key,
+)
+from apdu.psam import PsamCard
+from apdu.purchase import PurchaseRequest
+from apdu.readers.inprocess import InProcessReader
+from apdu.sam import CardIdentity
+from apdu.ssc.keys import KeyName
+from apdu.status import CardError, CardRemoved
+from simulator.card.memory import Memory, PowerLost
+from simulator.card.profile import load_profile
+from simulator.psam import PsamProfile, SimulatedPsam
+from tests.unit.test_sim_card_security import RIGHT_PIN, WRONG_PIN, Desk
+
+K = KeyName
+TERMINAL, TIME = bytes.fromhex("990100000001"), bytes.fromhex("20260310093000")
+DF04 = "00A4000002DF04"
+Step = Callable[[Desk], object]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What is torn, after what came before; `commits` is how many it makes."""
+
+    prepare: Step
+    run: Step
+    commits: int = 1
+    card: str = "adult-3.0"
+
+
+def steps(*all_of: Step | str) -> Step:
+    def run(desk: Desk) -> None:
+        for step in all_of:
+            assert desk.send(step) if isinstance(step, str) else step(desk)
+
+    return run
+
+
+def nothing(_: Desk) -> None:
+    """Needs no preparation."""
+
+
+def by(key: KeyName, *, spoil: bool = False) -> Step:
+    return lambda desk: desk.authenticate(key, spoil=spoil)
+
+
+def signed(key: KeyName, header: str, data: bytes = b"") -> Step:
+    return lambda desk: desk.secured(key, header, data)
+
+
+def sealed(key: KeyName, header: str, data: bytes) -> Step:
+    """An UPDATE with a MAC over data that stay readable."""
+
+    def send(desk: Desk) -> object:
+        algorithm = desk.profile.card.algorithm
+        session = session_key(algorithm, desk.key(key), desk.challenge())
+        command = secured_command(algorithm, session, bytes.fromhex(header), data)
+        return desk.card.transmit(bytes(command))
+
+    return send
+
+
+def begin_purchase(desk: Desk) -> bytes:
+    amounts = Purchase(100, 50, 20, TERMINAL, TIME).amounts
+    return bytes.fromhex(desk.send("B02801011301" + amounts.hex() + TERMINAL.hex()))
+
+
+def debit(desk: Desk) -> object:
+    begun, algorithm = begin_purchase(desk), desk.profile.card.algorithm
+    psam = bytes.fromhex("00000123")
+    session = purchase_session_key(algorithm, desk.key(K.DPK), begun[18:22], begun[14:16], psam)
+    mac1 = Purchase(100, 50, 20, TERMINAL, TIME).mac1(algorithm, session)
+    return desk.send("B02C01000F" + (psam + TIME + mac1).hex())
+
+
+def credit(desk: Desk) -> object:
+    begun = bytes.fromhex(desk.send("B02800010B01000000FA" + TERMINAL.hex()))
+    algorithm = desk.profile.card.algorithm
+    session = load_session_key(algorithm, desk.key(K.DLK), begun[8:12], begun[4:6])
+    mac2 = Load(int.from_bytes(begun[:4], "big"), 250, TERMINAL, TIME).mac2(algorithm, session)
+    return desk.send("B02A00000B" + (TIME + mac2).hex())
+
+
+ADDRESS = "21501234" + "31" * 78
+OPERATIONS = {
+    "VERIFY, wrong": Operation(nothing, steps(WRONG_PIN)),
+    "VERIFY, right": Operation(nothing, steps(RIGHT_PIN), commits=2),
+    "CHANGE PIN": Operation(nothing, steps("805E010007246810FF135790"), commits=2),
+    "CHANGE PIN, none afterwards": Operation(nothing, steps("805E010004246810FF"), commits=2),
+    "CHANGE PIN, wrong": Operation(nothing, steps("805E010007999999FF135790")),
+    "PIN UNBLOCK": Operation(steps(WRONG_PIN, by(K.PUK)), signed(K.STK, "84240000")),
+    "PIN RELOAD": Operation(
+        steps(WRONG_PIN, by(K.PUK)), signed(K.STK, "84240001", bytes.fromhex("97531086"))
+    ),
+    "EXTERNAL AUTHENTICATE, right": Operation(nothing, by(K.UKSSSE), commits=2),
+    "EXTERNAL AUTHENTICATE, wrong": Operation(nothing, by(K.UKSSSE, spoil=True)),
+    "UPDATE RECORD, by tag": Operation(by(K.UKSSSE), steps("00DC052806050420240102")),
+    "UPDATE RECORD, by number": Operation(by(K.UKSSSE), steps("00DC052C06050420240102")),
+    "UPDATE RECORD, longer": Operation(
+        steps("00A4000002DF01", by(K.UK1DF01)), steps("00DC212852" + ADDRESS)
+    ),
+    "UPDATE RECORD, shorter": Operation(by(K.UKSSSE), steps("00DC0228020200")),
+    "UPDATE RECORD, appended": Operation(
+        steps(by(K.UKSSSE), "00DC07280707054139393031"), steps("00DC192803190132")
+    ),
+    "UPDATE RECORD, a row": Operation(steps(DF04, by(K.UK2DF04)), steps("00DC00AB03000131")),
+    "UPDATE RECORD, with a MAC": Operation(
+        by(K.UKSSSE), sealed(K.STK, "04DC0528", bytes.fromhex("050420240102"))
+    ),
+    "UPDATE BINARY": Operation(by(K.UKSSSE), steps("00D6880028" + "A5" * 40)),
+    "UPDATE BINARY, with a MAC": Operation(by(K.UKSSSE), sealed(K.STK, "04D68810", b"\x5a" * 24)),
+    "APPLICATION BLOCK": Operation(by(K.BK), signed(K.STK, "841E0001")),
+    "APPLICATION BLOCK, DF04": Operation(steps(DF04, by(K.LKDF04)), signed(K.STKDF04, "841E0001")),
+    "CARD BLOCK": Operation(by(K.BK), signed(K.STK, "84160000")),
+    "DEBIT FOR PURCHASE": Operation(steps(RIGHT_PIN, DF04), debit),
+    "CREDIT FOR LOAD": Operation(steps(RIGHT_PIN, DF04), credit),
+    "DEBIT, an old card": Operation(steps("0020000003975310", DF04), debit, card="adult-1.0"),
+}
+
+
+class Watch:
+    """The memory of a card, and how it stood after each of its commits."""
+
+    def __init__(self, memory: Memory) -> None:
+        self.memory = memory
+        self.states = [memory.content]
+
+    def run(self, operate: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> int:
+        """Run untorn, keep the states, and return how many bytes were written."""
+        before = self.memory.byte_writes
+        commit = Memory.commit
+
+        def watched(memory: Memory, changes: object) -> None:
+            commit(memory, changes)  # type: ignore[arg-type]
+            self.states.append(memory.content)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Memory, "commit", watched)
+            operate()
+        return self.memory.byte_writes - before
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_the_card_comes_back_as_it_stood_between_two_commits(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operation = OPERATIONS[name]
+
+    def prepared() -> Desk:
+        desk = Desk(operation.card)
+        operation.prepare(desk)
+        return desk
+
+    desk = prepared()
+    watch = Watch(desk.card.memory)
+    total = watch.run(lambda: operation.run(desk), monkeypatch)
+    assert len(watch.states) == 1 + operation.commits
+    seen = set()
+    for fuse in range(total + 1):
+        desk = prepared()
+        desk.card.memory.tear_after(fuse)
+        with pytest.raises(CardRemoved):
+            operation.run(desk)
+        desk.card.power_off()
+        desk.card.power_on()
+        content = desk.card.memory.content
+        assert content in watch.states, f"torn after {fuse} bytes"
+        seen.add(watch.states.index(content))
+    assert seen == {watch.states.index(state) for state in watch.states}
+
+
+@pytest.mark.parametrize("name", ["UPDATE RECORD, longer", "DEBIT FOR PURCHASE", "PIN RELOAD"])
+def test_torn_again_at_every_byte_while_it_restores_itself(name: str) -> None:
+    operation = OPERATIONS[name]
+
+    def torn_half_way() -> tuple[Desk, bytes]:
+        desk = Desk(operation.card)
+        operation.prepare(desk)
+        old = desk.card.memory.content
+        before = desk.card.memory.byte_writes
+        operation.run(desk)
+        total = desk.card.memory.byte_writes - before
+        desk = Desk(operation.card)
+        operation.prepare(desk)
+        desk.card.memory.tear_after(total - 2)
+        with pytest.raises(CardRemoved):
+            operation.run(desk)
+        return desk, old
+
+    desk, old = torn_half_way()
+    assert desk.card.memory.content != old
+    before = desk.card.memory.byte_writes
+    desk.card.power_on()
+    assert desk.card.memory.content == old
+    for fuse in range(desk.card.memory.byte_writes - before):
+        again, _ = torn_half_way()
+        again.card.memory.tear_after(fuse)
+        with pytest.raises(CardRemoved):
+            again.card.power_on()
+        again.card.power_on()
+        assert again.card.memory.content == old
+
+
+def test_the_counter_of_a_psam_is_old_or_new() -> None:
+    card = load_profile("adult-3.0").card
+    identity = CardIdentity(card.algorithm, card.card_id, card.historical)
+    request = PurchaseRequest(
+        Purchase(0, 1, 0, TERMINAL, TIME), bytes.fromhex("C0FFEE01"), b"\x00\x07"
+    )
+
+    def permit(chip: SimulatedPsam) -> None:
+        PsamCard.open(InProcessReader("slot", chip)).permit_purchase(identity, request)
+
+    chip = SimulatedPsam(PsamProfile(), random=Random(3).randbytes)
+    old = chip.memory.content
+    permit(chip)
+    total, new = chip.memory.byte_writes, chip.memory.content
+    assert total
+    assert old != new
+    outcomes = set()
+    for fuse in range(total + 1):
+        chip = SimulatedPsam(PsamProfile(), random=Random(3).randbytes)
+        chip.memory.tear_after(fuse)
+        with pytest.raises((CardError, PowerLost)):
+            permit(chip)
+        chip.power_on()
+        outcomes.add(chip.memory.content)
+    assert outcomes == {old, new}
