@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from apdu.channel import CardChannel
 from apdu.layers import MAX_ROUNDS, stack
 from apdu.pin import Pin
-from apdu.readers.inprocess import InProcessReader
+from apdu.readers.inprocess import Chip, InProcessReader
 from apdu.sam import KeyName, SoftwareSam
 from apdu.secure import SecureMessaging
 from apdu.ssc.account import MedicalAccount
@@ -160,7 +160,7 @@ TWISTS: st.SearchStrategy[Twist] = st.one_of(
 class Hostile:
     """A chip whose answers to reset and to commands are twisted, in turn and for ever."""
 
-    def __init__(self, card: SimulatedCard, honest: int, twists: list[Twist], atr: Twist) -> None:
+    def __init__(self, card: Chip, honest: int, twists: list[Twist], atr: Twist) -> None:
         self._card = card
         self._honest = honest
         self._twists = twists
