@@ -119,7 +119,7 @@ def serve_backoffice(args: Namespace) -> None:
     server.run(
         args.host,
         args.port,
-        f"sqlite:///{directory / DATABASE_FILE}",
+        args.database or f"sqlite:///{directory / DATABASE_FILE}",
         directory / SEALING_KEY_FILE,
         load_or_create_key(token_file, secrets.token_bytes).hex(),
         clock=clock,

@@ -1,8 +1,10 @@
 """The back office's database: opening it, and one serialisable transaction a request.
 
-SQLite by default, any SQLAlchemy URL. On SQLite every transaction begins by taking the write lock,
-in WAL mode with full synchronisation, so what was answered is on disk; elsewhere the isolation
-level is SERIALIZABLE. A transaction that cannot be done now leaves nothing behind and is refused as
+SQLite by default, PostgreSQL by its URL. On both, transactions come one after the other. On SQLite
+each begins by taking the write lock, in WAL mode with full synchronisation, so what was answered is
+on disk. On PostgreSQL each begins by locking one table, which several processes over one database
+wait for in turn; behind that lock the isolation level SERIALIZABLE holds against anybody who does
+not take it. A transaction that cannot be done now leaves nothing behind and is refused as
 BUSY, which promises the terminal that nothing happened. Once COMMIT was sent only the database can
 promise that; when it fails without doing so the refusal is INTERNAL, which promises nothing.
 """
@@ -16,7 +18,7 @@ from contextlib import contextmanager, nullcontext
 from threading import Lock
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, inspect
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import StaticPool
@@ -28,7 +30,9 @@ from simulator.backoffice.schema import SCHEMA_VERSION, Base, Meta
 log = logging.getLogger(__name__)
 
 _VERSION = "schema_version"
+_TURN = Meta.__tablename__
 _BUSY_MILLISECONDS = 5000
+_CONNECT_SECONDS = 10
 
 _SERIALISATION_FAILURES = frozenset({"40001", "40P01"})
 """SQLSTATEs with which a database says that it has undone a transaction (ISO 9075, class 40)."""
@@ -38,14 +42,20 @@ _TAKEN = frozenset({"23505", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIM
 
 
 def open_engine(url: str, disk: Callable[..., sqlite3.Connection] | None = None) -> Engine:
-    """An engine for a database URL (`sqlite://` is in memory). Raises `DatabaseUnavailable`.
+    """An engine for a database URL. Raises `DatabaseUnavailable`, which never shows the URL.
 
-    `disk` makes the connections to a SQLite file; the simulation hands in one that fails.
+    `sqlite:///FILE`, `sqlite://` for one in memory, or `postgresql://USER@HOST/NAME`. `disk` makes
+    the connections to a SQLite file; the simulation hands in one that fails.
     """
     try:
-        if url.startswith("sqlite"):
-            return _sqlite(url, {} if disk is None else {"factory": disk})
-        return create_engine(url, isolation_level="SERIALIZABLE", hide_parameters=True)
+        wanted = make_url(url)
+        match wanted.get_backend_name():
+            case "sqlite":
+                return _sqlite(url, {} if disk is None else {"factory": disk})
+            case "postgresql":
+                return _postgresql(wanted)
+            case other:
+                raise DatabaseUnavailable(f"a database of the kind {other} is not supported")
     except (ArgumentError, ImportError) as error:
         raise DatabaseUnavailable(f"not a usable database URL: {type(error).__name__}") from None
 
@@ -75,13 +85,13 @@ class Database:
     def transaction(self) -> Iterator[Session]:
         """A session whose work is committed at the end, or undone by an exception.
 
-        It has begun on the database (on SQLite: alone) when the body starts, so an instant taken
+        It has begun on the database, alone, when the body starts, so an instant taken
         in the body is not before that of a transaction that was committed earlier. Raises `Refused`
         BUSY when the database cannot do it now and INTERNAL when it may or may not have done it.
         """
         with self._turn, Session(self._engine) as session:
             try:
-                session.connection()
+                self._alone(session.connection())
                 yield session
                 session.flush()
             except DBAPIError as error:  # nothing was committed
@@ -94,6 +104,15 @@ class Database:
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
+
+    def _alone(self, connection: Connection) -> None:
+        """Wait until no other transaction goes on; SQLite has done that when it began.
+
+        LOCK TABLE is the one way: unlike any query it takes no snapshot (PostgreSQL, SQL commands,
+        LOCK), so what was committed while this waited is seen.
+        """
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql(f"LOCK TABLE {_TURN} IN SHARE ROW EXCLUSIVE MODE")
 
     def _prepare(self) -> None:
         if not inspect(self._engine).has_table(Meta.__tablename__):
@@ -137,6 +156,20 @@ def _state(error: DBAPIError) -> str | None:
         if isinstance(state, str):
             return state
     return None
+
+
+def _postgresql(url: URL) -> Engine:
+    """Over psycopg, whatever driver the URL names; a connection that has died is replaced."""
+    return create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        isolation_level="SERIALIZABLE",
+        hide_parameters=True,
+        pool_pre_ping=True,
+        connect_args={
+            "connect_timeout": _CONNECT_SECONDS,
+            "options": f"-c lock_timeout={_BUSY_MILLISECONDS}",
+        },
+    )
 
 
 def _sqlite(url: str, connect_args: Mapping[str, Any]) -> Engine:

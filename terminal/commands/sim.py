@@ -78,6 +78,12 @@ def _add_backoffice(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--data", type=Path, metavar="DIR", help="where database and keys lie")
     parser.add_argument(
+        "--database",
+        metavar="URL",
+        help="use this database, such as postgresql://user@host/name, and not SQLite in DIR; a "
+        "password comes from PGPASSWORD or ~/.pgpass",
+    )
+    parser.add_argument(
         "--clock",
         type=_instant,
         metavar="INSTANT",

@@ -37,9 +37,9 @@ LOSS_ENDS = datetime(2026, 3, 22, tzinfo=SHANGHAI)
 POLICY = ListPolicy()
 
 
-def new_city(rules: Rules | None = None) -> SampleCity:
+def new_city(rules: Rules | None = None, url: str = "sqlite://") -> SampleCity:
     return SampleCity(
-        open_engine("sqlite://"),
+        open_engine(url),
         clock=SimulatedClock(BEGIN),
         random=Random(1).randbytes,
         rules=rules,
@@ -47,8 +47,8 @@ def new_city(rules: Rules | None = None) -> SampleCity:
 
 
 @pytest.fixture
-def city() -> Iterator[SampleCity]:
-    city = new_city()
+def city(database_url: str) -> Iterator[SampleCity]:
+    city = new_city(url=database_url)
     yield city
     city.backoffice.close()
 

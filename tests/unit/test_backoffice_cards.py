@@ -28,9 +28,9 @@ LOSS_ENDS = datetime(2026, 3, 22, tzinfo=SHANGHAI)
 
 
 @pytest.fixture
-def city() -> Iterator[SampleCity]:
+def city(database_url: str) -> Iterator[SampleCity]:
     city = SampleCity(
-        open_engine("sqlite://"), clock=SimulatedClock(BEGIN), random=Random(1).randbytes
+        open_engine(database_url), clock=SimulatedClock(BEGIN), random=Random(1).randbytes
     )
     yield city
     city.backoffice.close()

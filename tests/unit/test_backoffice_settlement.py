@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, datetime, timedelta
-from pathlib import Path
 from random import Random
 
 import pytest
@@ -48,8 +47,8 @@ def new_city(url: str = "sqlite://") -> SampleCity:
 
 
 @pytest.fixture
-def city() -> Iterator[SampleCity]:
-    city = new_city()
+def city(database_url: str) -> Iterator[SampleCity]:
+    city = new_city(database_url)
     yield city
     city.backoffice.close()
 
@@ -487,8 +486,10 @@ def test_a_point_of_use_settles_its_own_bills_only(city: SampleCity) -> None:
 
 
 @pytest.mark.parametrize("same_number", [True, False])
-def test_confirms_that_arrive_together_settle_once(same_number: bool, tmp_path: Path) -> None:
-    city = new_city(f"sqlite:///{tmp_path}/office.db")
+def test_confirms_that_arrive_together_settle_once(
+    same_number: bool, stored_database_url: str
+) -> None:
+    city = new_city(stored_database_url)
     ref = city.card(1, current_fen=1_000, bills=[sample_bill("B1", 400)])
     client = city.terminal()
     first = trial(client, ref, city.number(), "B1", 400)
