@@ -19,6 +19,7 @@ from backend_client.messages import Problem
 from backend_client.transport import Reply, Request, Transport
 
 M = TypeVar("M", bound=Message)
+T = TypeVar("T")
 
 _PASSING = frozenset(
     {
@@ -89,9 +90,29 @@ class Calls:
     def read(self, request: Request, answer: type[M], *, authorised: bool = True) -> M:
         """A question that may be asked again."""
         request = self._signed(request, authorised=authorised)
+        return self._repeated(
+            request, lambda reply: _answer(reply, answer, self._now(), authorised)
+        )
+
+    def exchange(self, path: str, body: bytes, *, repeat: bool) -> bytes:
+        """Bytes in a format that is not ours, and the bytes of a good answer.
+
+        `repeat` is for what changes nothing; anything else is sent exactly once, as by `change`.
+        """
+        headers = {"content-type": "application/json"}
+        request = self._signed(Request("POST", path, body, headers), authorised=True)
+        if repeat:
+            return self._repeated(request, lambda reply: _good(reply, self._now()))
+        reply = self._transport.send(request)
+        if _is_unexplained(reply):
+            raise NoReply(f"status {reply.status} does not say what was done")
+        return _good(reply, self._now())
+
+    def _repeated(self, request: Request, take: Callable[[Reply], T]) -> T:
+        """Send until an answer can be taken, or the attempts are used up."""
         for attempt in range(self._retries.attempts - 1):
             try:
-                return _answer(self._transport.send(request), answer, self._now(), authorised)
+                return take(self._transport.send(request))
             except (Unreachable, NoReply):
                 pause = 0.0
             except Refused as error:
@@ -101,7 +122,7 @@ class Calls:
                 if pause > self._retries.longest_wait:
                     raise
             self._sleep(max(pause, self._pause(attempt)))
-        return _answer(self._transport.send(request), answer, self._now(), authorised)
+        return take(self._transport.send(request))
 
     def change(
         self,
@@ -144,8 +165,13 @@ def _post(path: str, message: Message, key: str | None) -> Request:
 
 def _answer(reply: Reply, answer: type[M], now: datetime, authorised: bool) -> M:
     """The message of a good reply; the error that any other reply stands for."""
+    return load(answer, _good(reply, now, authorised=authorised))
+
+
+def _good(reply: Reply, now: datetime, *, authorised: bool = True) -> bytes:
+    """The body of a good reply; the error that any other reply stands for."""
     if 200 <= reply.status < 300:
-        return load(answer, reply.body)
+        return reply.body
     if reply.status == HTTPStatus.UNAUTHORIZED and authorised:
         raise NotEnrolled("the back office does not know this terminal's token")
     raise Refused(_problem(reply), retry_after=_retry_after(reply, now))

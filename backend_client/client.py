@@ -30,6 +30,7 @@ from backend_client.messages import (
     Trial,
     TrialRequest,
 )
+from backend_client.money import MoneyClient
 from backend_client.transport import Request
 
 
@@ -37,6 +38,7 @@ class BackendClient:
     """Calls the back office over a transport. Safe to share between threads.
 
     `life` holds what there is about losses, applications and the electronic card.
+    `money` holds what there is about money beyond trial and confirm.
     `now` gives timezone-aware instants, `sleep` takes seconds, `random(n)` gives n random bytes.
     Every method raises `Unreachable`, `NoReply`, `Refused`, `NotEnrolled` or `BadMessage`, and
     `BadRequest`, before anything is sent, for a message that breaks the contract.
@@ -45,6 +47,12 @@ class BackendClient:
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
         self.life = LifeClient(calls)
+        self.money = MoneyClient(calls)
+
+    @property
+    def calls(self) -> Calls:
+        """What its operations are sent with, for channels that speak another language."""
+        return self._calls
 
     def with_token(self, token: str) -> BackendClient:
         """The same client for an enrolled terminal."""

@@ -48,6 +48,7 @@ __all__ = [
     "PublicKey",
     "Reversal",
     "ReversalRequest",
+    "Scheme",
     "Scope",
     "ServerTime",
     "Settlement",
@@ -67,6 +68,7 @@ CardState = Literal[
 ]
 InsuranceKind = Literal["pension", "medical", "work_injury", "unemployment", "maternity"]
 InsuranceStatus = Literal["insured", "suspended", "ended"]
+Scheme = Literal["employee", "resident"]
 OperationOutcome = Literal["unknown", "confirmed", "refused", "reversed"]
 Scope = Literal["social_security", "financial", "transport"]
 ListingReason = Literal["temporary_loss", "formal_loss", "void", "stopped", "freeze", "fraud"]
@@ -323,7 +325,7 @@ class ConfirmRequest(Message):
 
 @dataclass(frozen=True, slots=True)
 class Settlement(Message):
-    """A booked settlement, with the accounts' balances after it."""
+    """A booked settlement, with the accounts' balances after it and the insurance that paid."""
 
     schema: ClassVar[str] = "settlement:1"
     number: str
@@ -333,6 +335,7 @@ class Settlement(Message):
     settled_at: dt.datetime
     current_account_after_fen: int
     past_accounts_after_fen: int
+    scheme: Scheme = "employee"
 
 
 @dataclass(frozen=True, slots=True)

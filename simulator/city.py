@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+from apdu.tac import SoftwareTacModule
 from backend_client.messages import CardRef
 from simulator.backoffice import seed
 from simulator.backoffice.backoffice import BackOffice, Rules
@@ -15,7 +16,7 @@ from simulator.card.description import CardProfile
 from simulator.card.profile import BUILT_IN, load_profile
 
 HOSPITAL = "990100000101"
-RULES = Rules(development_code=seed.DEVELOPMENT_CODE)
+RULES = Rules(development_code=seed.DEVELOPMENT_CODE, tac_module=SoftwareTacModule.development())
 """The rules of the sample city: a well-known code enrols terminals. For development only."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,9 +25,16 @@ ADMIN_TOKEN = "embedded-administrator"  # noqa: S105 - of a back office that nob
 
 @contextmanager
 def embedded_scene(
-    directory: Path, *, clock: SimulatedClock, random: Callable[[int], bytes]
+    directory: Path,
+    *,
+    clock: SimulatedClock,
+    random: Callable[[int], bytes],
+    environ: Mapping[str, str] | None = None,
 ) -> Iterator[Scene]:
-    """Back office, network, terminal and reader around one clock. `random` is for all of them."""
+    """Back office, network, terminal and reader around one clock. `random` is for all of them.
+
+    `environ` holds settings of the terminal, as the environment would.
+    """
     engine = open_engine(f"sqlite:///{directory / 'backoffice.sqlite'}")
     with BackOffice(
         engine, now=clock.now, random=random, sealing_key=random(32), rules=city.RULES
@@ -36,7 +43,8 @@ def embedded_scene(
         api = Api(backoffice, admin_token=ADMIN_TOKEN, advance=clock.advance)
         transport = InProcessTransport(api)
         network = Network(transport)
-        settings = load_settings(None, {"SSCT_TERMINAL_DATA_DIR": str(directory / "terminal")})
+        place = {"SSCT_TERMINAL_DATA_DIR": str(directory / "terminal")}
+        settings = load_settings(None, {**place, **(environ or {})})
         with Terminal.open(
             settings,
             clock=clock,

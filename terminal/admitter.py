@@ -17,6 +17,7 @@ from backend_client.client import BackendClient
 from backend_client.errors import BackendError, Refused
 from backend_client.messages import CardRef, CardStatus
 from terminal.admission import AdmissionContext, Admitted, CardFacts, Decision, Listing, decide
+from terminal.centre import Centre
 from terminal.clock import Clock
 from terminal.policy import Function
 from terminal.resolution import resolve_all
@@ -53,6 +54,7 @@ class Admitter:
     settings: Settings
     clock: Clock
     client: BackendClient
+    centre: Centre
     journal: Journal
     audit: Audit
     blacklist: BlacklistIndex
@@ -150,7 +152,7 @@ class Admitter:
         What is only prepared was not sent and stands in nobody's way.
         """
         if self._unknown(facts) and online:
-            resolve_all(self.journal.left_open(facts.card_id), self.journal, self.client)
+            resolve_all(self.journal.left_open(facts.card_id), self.journal, self.centre)
         return self._unknown(facts)
 
     def _unknown(self, facts: CardFacts) -> bool:

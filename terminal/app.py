@@ -17,18 +17,21 @@ from pathlib import Path
 
 from apdu.sam import SecureAccessModule, SoftwareSam
 from backend_client.calls import Calls, Retries
+from backend_client.channels.channel import SettlementChannel
 from backend_client.client import BackendClient
 from backend_client.errors import Refused, Unreachable
 from backend_client.messages import Enrolment, EnrolmentRequest
 from backend_client.transport import Reply, Request, Transport
 from terminal.admission import CardFacts, Decision
 from terminal.admitter import Admitter
+from terminal.centre import Centre
 from terminal.clock import Clock
 from terminal.errors import ConfigurationError, OperationsOpen, StoreDamaged
 from terminal.policy import Function
 from terminal.resolution import Recovery, as_found, resolve_all
 from terminal.session import CardSession
 from terminal.settings import Settings
+from terminal.settlement_channels import CHANNELS, Parts
 from terminal.store.audit import Audit
 from terminal.store.blacklist import BlacklistStore, ListHead, ListRefusal
 from terminal.store.clock_guard import ClockGuard
@@ -205,11 +208,11 @@ class Terminal:
 
         What the visits that go on have in their hands is left to them.
         """
-        return resolve_all(self.journal.left_open(), self.journal, self.client)
+        return resolve_all(self.journal.left_open(), self.journal, self.centre)
 
     def try_resolve(self, operation: Operation) -> Operation:
         """Ask what became of an operation; it comes back still open when the centre is away."""
-        resolve_all((operation,), self.journal, self.client)
+        resolve_all((operation,), self.journal, self.centre)
         return as_found(operation, self.journal)
 
     def sync(self) -> SyncReport:
@@ -237,6 +240,8 @@ class Terminal:
             card=session.card,
             basic=session.basic,
             client=self.client,
+            channel=self.centre.channel,
+            channel_of=self.centre.channel_of,
             journal=self.journal,
             clock=self.clock,
             place=self.institution_name,
@@ -269,16 +274,31 @@ class Terminal:
         self.identity = identity
         self.client = client.with_token(identity.token) if identity else client
         self.journal.institution = self.institution
+        self.centre = Centre(self._channels(), self.settings.settlement.channel, self.client)
         self._admitter = Admitter(
             self.settings,
             self.clock,
             self.client,
+            self.centre,
             self.journal,
             self.audit,
             self.blacklist,
             self.statuses,
             self.clock_guard,
         )
+
+    def _channels(self) -> Mapping[str, SettlementChannel]:
+        """Every settlement channel of this terminal, by its name."""
+        parts = Parts(
+            client=self.client,
+            settings=self.settings.settlement,
+            terminal_id=self.identity.terminal_id if self.identity else "-",
+            institution=self.institution,
+            institution_name=self.institution_name or self.institution,
+            now=self.clock.now,
+            numbers=self.journal.reserve,
+        )
+        return {name: make(parts) for name, make in CHANNELS.items()}
 
 
 class Nowhere:

@@ -1,9 +1,10 @@
 """What became of an operation whose answer was lost: query first, then reverse.
 
-The centre is asked what it knows of the number. Confirmed there: confirmed here, with what it says.
-Refused or reversed there: nothing happened. Unknown there: a reversal makes sure that it never
-will, also when the request is still under way. While the centre does not answer, the operation
-stays open. A request is never sent a second time.
+The centre is asked what it knows of the number. Confirmed there: confirmed here, with what it says;
+where it has booked other amounts than the holder agreed to, that is undone. Refused or reversed
+there: nothing happened. Unknown there: a reversal makes sure that it never will, also when the
+request is still under way. While the centre does not answer, the operation stays open. A request is
+never sent a second time.
 
 The flow of a visit, admission and the background may ask about one operation at the same time: they
 take turns, and who comes second finds it ended.
@@ -12,19 +13,19 @@ take turns, and who comes second finds it ended.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
-from backend_client.client import BackendClient
-from backend_client.errors import BackendError, BadMessage, NoReply, NotEnrolled, Unreachable
-from backend_client.messages import OperationState, encode
+from backend_client.errors import BackendError, NoReply, NotEnrolled, Unreachable
+from backend_client.messages import encode
+from terminal.centre import Centre
 from terminal.errors import Explanation, JournalError, StoreError, explain
-from terminal.store.journal import Evidence, Journal, Kind, Operation, State
+from terminal.store.journal import Evidence, Journal, Operation, State
 
 log = logging.getLogger(__name__)
 
 NOTE_LENGTH = 64
+_OTHER_AMOUNTS = "OTHER_AMOUNTS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Recovery:
     error: Explanation | None
 
 
-def resolve(operation: Operation, journal: Journal, client: BackendClient) -> Operation:
+def resolve(operation: Operation, journal: Journal, centre: Centre) -> Operation:
     """Bring an open operation to its end and return it; one that has ended is returned as it is.
 
     Call it for a PREPARED or SENT operation only when nobody is working on it any more.
@@ -50,34 +51,35 @@ def resolve(operation: Operation, journal: Journal, client: BackendClient) -> Op
     with journal.resolving:
         current = journal.find(operation.number) or operation
         try:
-            return _ended(current, journal, client)
+            return _ended(current, journal, centre)
         except JournalError:
             # Somebody without the lock, such as another resolution of this very thread, was faster.
             return journal.find(operation.number) or current
 
 
-def _ended(operation: Operation, journal: Journal, client: BackendClient) -> Operation:
+def _ended(operation: Operation, journal: Journal, centre: Centre) -> Operation:
     if operation.state is State.PREPARED:
         return journal.reverse(operation, Evidence.NEVER_SENT)
     if operation.state is State.SENT:
         operation = journal.unknown(operation, "no answer")
     if operation.state is not State.UNKNOWN:
         return operation
-    found = client.query(operation.number)
+    found = centre.query(operation)
     match found.state:
+        case "confirmed" if not centre.is_agreed(operation, found):
+            answer = encode(centre.reverse(operation))
+            return journal.reverse(operation, Evidence.REVERSAL, _OTHER_AMOUNTS, answer)
         case "confirmed":
-            return journal.confirm(operation, Evidence.QUERY, _result(operation, found))
+            return journal.confirm(operation, Evidence.QUERY, centre.booked(operation, found))
         case "refused" | "reversed":
             note = (found.reason or found.state)[:NOTE_LENGTH]
             return journal.reverse(operation, Evidence.QUERY, note)
         case "unknown":
-            answer = encode(client.reverse(operation.number))
+            answer = encode(centre.reverse(operation))
             return journal.reverse(operation, Evidence.REVERSAL, result=answer)
 
 
-def resolve_all(
-    operations: Iterable[Operation], journal: Journal, client: BackendClient
-) -> Recovery:
+def resolve_all(operations: Iterable[Operation], journal: Journal, centre: Centre) -> Recovery:
     """Bring each of `operations` to its end; once the centre is away it is not asked again.
 
     One that cannot be ended, for whatever reason, stays open and keeps nobody else waiting.
@@ -91,7 +93,7 @@ def resolve_all(
             still_open.append(operation)
             continue
         try:
-            ended = resolve(operation, journal, client)
+            ended = resolve(operation, journal, centre)
         except Exception as error:
             _log(operation, error)
             first = first or error
@@ -116,26 +118,3 @@ def _log(operation: Operation, error: Exception) -> None:
         log.info("operation %s stays open: %s", operation.number, error.code)
     else:
         log.exception("operation %s stays open", operation.number)
-
-
-def _result(operation: Operation, found: OperationState) -> Mapping[str, Any]:
-    """What the centre booked. Raises `BadMessage` when it is not what this terminal sent."""
-    if operation.kind is Kind.SETTLEMENT:
-        if found.settlement is None:
-            raise BadMessage("/settlement", "required when confirmed", found.schema)
-        booked = encode(found.settlement)
-        _same(booked, operation.payload, ("bill_id", "split"), "/settlement")
-        return booked
-    if found.activation is None:
-        raise BadMessage("/activation", "required when confirmed", found.schema)
-    done = encode(found.activation)
-    _same(done["status"], operation.payload, ("card",), "/activation/status")
-    return done
-
-
-def _same(
-    answered: Mapping[str, Any], sent: Mapping[str, Any], names: tuple[str, ...], place: str
-) -> None:
-    for name in names:
-        if answered[name] != sent.get(name):
-            raise BadMessage(f"{place}/{name}", "what was sent", OperationState.schema)

@@ -169,6 +169,22 @@ class KioskSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SettlementSettings:
+    """In which language bills are settled: `channel` is direct or national.
+
+    For the national interface: `area` is the administrative division of the place of care, six
+    digits; `receiver` the receiving system's code; `mac` and `ip` are what the sign-in says of
+    this machine.
+    """
+
+    channel: str
+    area: str
+    receiver: str
+    mac: str
+    ip: str
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All of it. `policy` has one entry for every function (terminal/policy.py)."""
 
@@ -181,6 +197,7 @@ class Settings:
     pin: PinSettings
     limits: Limits
     kiosk: KioskSettings
+    settlement: SettlementSettings
     policy: Policies
 
 
@@ -237,6 +254,13 @@ _READ_SECTIONS: Readers = {
         "screen_pin": flag,
         "voice": flag,
     },
+    "settlement": {
+        "channel": one_of("direct", "national"),
+        "area": matching(r"\d{6}", "6 digits"),
+        "receiver": matching(r"[0-9A-Za-z_-]{1,10}", "1 to 10 letters or digits"),
+        "mac": matching(r"[0-9A-Fa-f:-]{0,17}", "a hardware address"),
+        "ip": matching(r"[0-9A-Fa-f.:]{0,20}", "an IP address"),
+    },
 }
 _READ_POLICY: Mapping[str, Read] = {
     "scope": one_of(*_SCOPES),
@@ -288,15 +312,33 @@ _KIOSK = {
     "screen_pin": False,
     "voice": False,
 }
+_NATIONAL = {
+    "channel": "national",
+    "area": "310000",
+    "receiver": "SSCT",
+    "mac": "00-00-00-00-00-00",
+    "ip": "127.0.0.1",
+}
 _SHANGHAI_ONLY = asdict(CardRules(regions=("31",)))
 _PROFILE_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "developer": {
         "security": _SOFTWARE_ONLY,
         "cards": asdict(CardRules()),
         "kiosk": {**_KIOSK, "screen_pin": True},
+        "settlement": {**_NATIONAL, "channel": "direct"},
     },
-    "kiosk": {"security": _PRODUCTION, "cards": _SHANGHAI_ONLY, "kiosk": _KIOSK},
-    "point-of-use": {"security": _PRODUCTION, "cards": _SHANGHAI_ONLY, "kiosk": _KIOSK},
+    "kiosk": {
+        "security": _PRODUCTION,
+        "cards": _SHANGHAI_ONLY,
+        "kiosk": _KIOSK,
+        "settlement": _NATIONAL,
+    },
+    "point-of-use": {
+        "security": _PRODUCTION,
+        "cards": _SHANGHAI_ONLY,
+        "kiosk": _KIOSK,
+        "settlement": _NATIONAL,
+    },
 }
 
 
@@ -323,6 +365,7 @@ def load_settings(file: Path | None, environ: Mapping[str, str]) -> Settings:
         pin=PinSettings(**sources.section("pin", defaults["pin"])),
         limits=Limits(**sources.section("limits", defaults["limits"])),
         kiosk=KioskSettings(**sources.section("kiosk", defaults["kiosk"])),
+        settlement=SettlementSettings(**sources.section("settlement", defaults["settlement"])),
         policy={
             function: FunctionPolicy(**sources.section(f"policy.{function}", asdict(policy)))
             for function, policy in _POLICIES[profile].items()

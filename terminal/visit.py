@@ -11,6 +11,7 @@ from backend_client.messages import CardRef
 if TYPE_CHECKING:
     from apdu.ssc.basic import BasicData
     from apdu.ssc.card import SocialSecurityCard
+    from backend_client.channels.channel import SettlementChannel
     from backend_client.client import BackendClient
     from backend_client.messages import CardStatus
     from terminal.admission import Decision
@@ -35,6 +36,8 @@ class Visit:
     card: SocialSecurityCard
     basic: BasicData
     client: BackendClient
+    channel: SettlementChannel
+    channel_of: Callable[[Operation], SettlementChannel]
     journal: Journal
     clock: Clock
     place: str

@@ -43,6 +43,7 @@ from simulator.backoffice.desk import TerminalDesk
 from simulator.backoffice.errors import Refused
 from simulator.backoffice.incoming import Incoming, bad_request
 from simulator.backoffice.life_routes import life_routes
+from simulator.backoffice.money_routes import money_routes, national_routes
 from simulator.backoffice.problems import refusal_reply, reply_with
 from simulator.backoffice.refusals import Refusal
 from simulator.backoffice.routes import (
@@ -83,6 +84,8 @@ class Api:
         self.routes: Mapping[str, Route] = {
             **_terminal_routes(backoffice.desk),
             **life_routes(backoffice.life),
+            **money_routes(backoffice.money),
+            **national_routes(backoffice),
             **Admin(backoffice, advance).routes(),
             **description_routes(lambda: self.routes),
             **LifeAdmin(backoffice.clerks).routes(),
@@ -231,7 +234,12 @@ def _terminal_routes(desk: TerminalDesk) -> Mapping[str, Route]:
             lambda caller, asked: desk.reverse(caller, asked.number),
             task=None,
             summary="冲正 Undo a number, and let nothing be booked under it again",
-            refuses={Refusal.NUMBER_FOREIGN, Refusal.ACTIVATION_STANDS},
+            refuses={
+                Refusal.NUMBER_FOREIGN,
+                Refusal.ACTIVATION_STANDS,
+                Refusal.CANCELLATION_STANDS,
+                Refusal.OPERATION_STANDS,
+            },
         ),
         "/v1/blacklist": Route(
             "GET",

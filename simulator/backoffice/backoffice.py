@@ -1,8 +1,8 @@
 """The reference back office: its parts put together.
 
-`BackOffice` composes register, publisher, ledger and the rest over one database. `desk` and `life`
-are what terminals may ask, `staff` and `clerks` what staff may do. Time, randomness, database and
-keys are handed in.
+`BackOffice` composes register, publisher, ledger and the rest over one database. `desk`, `life`,
+`money` and `national` are what terminals may ask, `staff` and `clerks` what staff may do. Time,
+randomness, database and keys are handed in.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine
 
+from apdu.tac import TacModule
 from backend_client.errors import BadMessage, SealBroken
 from backend_client.messages import PublicKey
 from simulator.backoffice.applications import Applications
@@ -27,6 +28,8 @@ from simulator.backoffice.errors import KeyUnusable, StartupError
 from simulator.backoffice.figures import Figures, load_figures
 from simulator.backoffice.ledger import Ledger
 from simulator.backoffice.life_desk import LifeDesk
+from simulator.backoffice.money_desk import MoneyDesk
+from simulator.backoffice.national.desk import NationalDesk
 from simulator.backoffice.operations import Operations
 from simulator.backoffice.proofs import Proofs
 from simulator.backoffice.publisher import ListPolicy, Publisher
@@ -34,6 +37,7 @@ from simulator.backoffice.register import Register
 from simulator.backoffice.schema import Meta
 from simulator.backoffice.staff import StaffDesk
 from simulator.backoffice.terminals import DevelopmentCode, Terminals
+from simulator.backoffice.uploads import Uploads
 from simulator.backoffice.vault import Vault
 from simulator.backoffice.wishes import Wishes
 
@@ -48,12 +52,14 @@ class Rules:
     """What may be set: list policy, how long a trial is good, how loss days are counted.
 
     `development_code` enrols any number of terminals; leave it out anywhere but in development.
+    `tac_module` checks the cryptograms of uploaded debits; without one they are kept unchecked.
     """
 
     blacklist: ListPolicy = field(default_factory=ListPolicy)
     trial_lifetime: timedelta = timedelta(minutes=15)
     counting: Counting = Counting.CALENDAR_DAYS
     development_code: DevelopmentCode | None = None
+    tac_module: TacModule | None = None
 
 
 class BackOffice:
@@ -121,16 +127,37 @@ class BackOffice:
         if rules.development_code is not None:
             code = rules.development_code
             self.staff.add_institution(code.institution, code.institution_name, code.tier)
+        operations = Operations(self.database, vault, self.now)
+        ledger = Ledger(self.bills, self.figures, vault, rules.trial_lifetime)
         self.desk = TerminalDesk(
             self.database,
             now=self.now,
             register=self.register,
             publisher=self.publisher,
             terminals=terminals,
-            operations=Operations(self.database, vault, self.now),
+            operations=operations,
             bills=self.bills,
-            ledger=Ledger(self.bills, self.figures, vault, rules.trial_lifetime),
+            ledger=ledger,
             figures=self.figures,
+        )
+        self.money = MoneyDesk(
+            self.database,
+            now=self.now,
+            register=self.register,
+            operations=operations,
+            ledger=ledger,
+            uploads=Uploads(vault, rules.tac_module),
+        )
+        self.national = NationalDesk(
+            self.database,
+            now=self.now,
+            register=self.register,
+            operations=operations,
+            bills=self.bills,
+            ledger=ledger,
+            figures=self.figures,
+            vault=vault,
+            random=random,
         )
 
     @property

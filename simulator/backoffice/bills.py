@@ -62,7 +62,7 @@ class Bills:
             query = query.where(BillRow.institution == institution)
         newest = query.order_by(BillRow.date.desc(), BillRow.id.desc()).limit(MAX_SHOWN)
         rows = session.scalars(newest).all()
-        return tuple(self._message(session, row) for row in reversed(rows))
+        return tuple(self.message(session, row) for row in reversed(rows))
 
     def open_one(
         self, session: Session, holder: int, bill_id: str, institution: str | None
@@ -81,7 +81,8 @@ class Bills:
         lines = tuple((line.amount_fen, line.is_covered) for line in _lines(session, row))
         return charge_of(lines, session.get_one(Institution, row.institution).tier)
 
-    def _message(self, session: Session, row: BillRow) -> Bill:
+    def message(self, session: Session, row: BillRow) -> Bill:
+        """A bill as terminals get it."""
         visit = cast(dict[str, str], self._vault.open(row.sealed, "bills", row.bill_id))
         lines = tuple(self._line(row, line) for line in _lines(session, row))
         return Bill(
@@ -93,6 +94,10 @@ class Bills:
             lines=lines,
             total_fen=row.total_fen,
         )
+
+    def covered(self, session: Session, row: BillRow) -> tuple[bool, ...]:
+        """For each line, whether the insurance covers it."""
+        return tuple(line.is_covered for line in _lines(session, row))
 
     def _line(self, bill: BillRow, row: BillLineRow) -> BillLine:
         place = f"{bill.bill_id}/{row.position}"

@@ -38,11 +38,11 @@ from simulator.backoffice.errors import Refused
 from simulator.backoffice.figures import Figures
 from simulator.backoffice.ledger import Ledger
 from simulator.backoffice.lifecycle import Channel, Event
-from simulator.backoffice.listings import not_frozen
+from simulator.backoffice.listings import card_in_use, not_frozen
 from simulator.backoffice.operations import Operations, Stage
 from simulator.backoffice.publisher import Publisher
 from simulator.backoffice.refusals import Refusal
-from simulator.backoffice.register import By, Register, usable
+from simulator.backoffice.register import By, Register
 from simulator.backoffice.schema import Access, Card, Operation, TrialRow
 from simulator.backoffice.terminals import Caller, Terminals
 
@@ -96,8 +96,8 @@ class TerminalDesk:
         """Insurances, balances and contributions of the card's holder."""
         with self._database.transaction() as session:
             now = self._now()
-            card = self._usable(session, ref, now)
-            _note_access(session, caller, card, "account", now)
+            card = card_in_use(self._register, session, ref, now)
+            note_access(session, caller, card, "account", now)
             year = self._figures.medical_year(local(now).date())
             return overview(session, card.holder, ref, year, now)
 
@@ -105,8 +105,8 @@ class TerminalDesk:
         """The holder's open bills, as far as this terminal may see them."""
         with self._database.transaction() as session:
             now = self._now()
-            card = self._usable(session, ref, now)
-            _note_access(session, caller, card, "bills", now)
+            card = card_in_use(self._register, session, ref, now)
+            note_access(session, caller, card, "bills", now)
             found = self._bills.open_of(session, card.holder, _bills_of(caller))
             return BillList(ref, found)
 
@@ -131,7 +131,7 @@ class TerminalDesk:
             row = self._operations.opened(session, caller, request.number, Settlement, now)
             if row.state != Stage.OPEN and session.get(TrialRow, row.id) is None:
                 raise Refused(Refusal.NUMBER_REUSED)
-            card = self._usable(session, request.card, now)
+            card = card_in_use(self._register, session, request.card, now)
             return self._ledger.trial(session, row, card, request, _bills_of(caller), now)
 
     def confirm(self, caller: Caller, request: ConfirmRequest) -> Settlement:
@@ -139,7 +139,7 @@ class TerminalDesk:
         institution = _bills_of(caller)
 
         def work(session: Session, operation: Operation, now: datetime) -> Settlement:
-            card = self._usable(session, request.card, now)
+            card = card_in_use(self._register, session, request.card, now)
             return self._ledger.confirm(session, operation, card, request, institution, now)
 
         return self._operations.once(caller, request.number, request, Settlement, work)
@@ -158,19 +158,12 @@ class TerminalDesk:
             self._terminals.report_list(session, caller, since)
             return self._publisher.update(session, since, self._now())
 
-    def _usable(self, session: Session, ref: CardRef, now: datetime) -> Card:
-        """The card, which may be used now. Raises `Refused`."""
-        card = self._register.find(session, ref)
-        usable(card, now)
-        not_frozen(session, card, ref.card_number)
-        return card
-
 
 def _bills_of(caller: Caller) -> str | None:
     """The institution whose bills the caller may settle, None for any."""
     return caller.institution if caller.role.own_bills_only else None
 
 
-def _note_access(session: Session, caller: Caller, card: Card, what: str, now: datetime) -> None:
+def note_access(session: Session, caller: Caller, card: Card, what: str, now: datetime) -> None:
     """Who looked at whose data, when and what for (Articles 25, 27)."""
     session.add(Access(card=card.id, at=now, terminal=caller.terminal_id, what=what))

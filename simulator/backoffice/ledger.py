@@ -7,14 +7,17 @@ saw. Everything works in the caller's transaction.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import cast
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from backend_client.codec import decode, encode
-from backend_client.messages import ConfirmRequest, Settlement, Split, Trial, TrialRequest
+from backend_client.messages import ConfirmRequest, Scheme, Settlement, Split, Trial, TrialRequest
+from backend_client.money_messages import Cancellation, CancelRequest
 from simulator.backoffice.accounts import account_of, accumulator_of, group_of
 from simulator.backoffice.bills import Bills
 from simulator.backoffice.days import local
@@ -22,19 +25,39 @@ from simulator.backoffice.errors import Refused
 from simulator.backoffice.figures import Figures
 from simulator.backoffice.operations import request_hash
 from simulator.backoffice.refusals import Refusal
-from simulator.backoffice.schema import BillRow, Card, Operation, SettlementRow, TrialRow
+from simulator.backoffice.schema import Account, BillRow, Card, Operation, SettlementRow, TrialRow
 from simulator.backoffice.tariff import Standing, work_out
 from simulator.backoffice.vault import Vault
 
 
 @dataclass(frozen=True, slots=True)
-class _Due:
-    """What settling a bill now would come to."""
+class Due:
+    """What settling a bill now would come to; `covered_fen` is what the insurance covers of it."""
 
     medical_year: date
+    scheme: Scheme
     split: Split
+    covered_fen: int
     deductible_fen: int
     shared_fen: int
+
+
+SCHEMES: Mapping[str, Scheme] = {
+    "employee": "employee",
+    "retired": "employee",
+    "resident": "resident",
+    "student_or_child": "resident",
+}
+"""Which insurance a group of the payment rules belongs to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """A settlement in the books, and the accounts after it."""
+
+    row: SettlementRow
+    current_account_fen: int
+    past_accounts_fen: int
 
 
 class Ledger:
@@ -66,7 +89,7 @@ class Ledger:
         bill = self._bills.open_one(session, card.holder, request.bill_id, institution)
         if bill.total_fen != request.total_fen:
             raise Refused(Refusal.BILL_CHANGED)
-        split = self._due(session, bill, now).split
+        split = self.due(session, bill, now).split
         trial = Trial(request.number, bill.bill_id, split, now + self._trial_lifetime)
         session.add(
             TrialRow(
@@ -91,9 +114,31 @@ class Ledger:
     ) -> Settlement:
         """结算: book exactly what the trial under this number said. Raises `Refused`."""
         bill = self._tried_bill(session, operation, card, request, institution, now)
-        due = self._due(session, bill, now)
+        due = self.due(session, bill, now)
         if due.split != request.split:
             raise Refused(Refusal.ACCOUNT_CHANGED)
+        booked = self.book(session, operation, card, bill, due, now)
+        return Settlement(
+            number=request.number,
+            settlement_id=settlement_id(booked.row),
+            bill_id=bill.bill_id,
+            split=due.split,
+            settled_at=now,
+            current_account_after_fen=booked.current_account_fen,
+            past_accounts_after_fen=booked.past_accounts_fen,
+            scheme=due.scheme,
+        )
+
+    def book(
+        self,
+        session: Session,
+        operation: Operation,
+        card: Card,
+        bill: BillRow,
+        due: Due,
+        now: datetime,
+    ) -> Booked:
+        """Take from account and year's sums what is due, and close the bill."""
         account = account_of(session, card.holder, due.medical_year)
         account.current_fen -= due.split.current_account_fen
         account.past_fen -= due.split.past_accounts_fen
@@ -104,23 +149,71 @@ class Ledger:
         session.add(row)
         session.flush()
         bill.settled_by = row.id
-        return Settlement(
+        return Booked(row, account.current_fen, account.past_fen)
+
+    def cancel(
+        self,
+        session: Session,
+        operation: Operation,
+        request: CancelRequest,
+        card: Card,
+        now: datetime,
+    ) -> Cancellation:
+        """结算撤销: the whole of a settlement that the same terminal made. Raises `Refused`."""
+        row = self._standing(session, operation, request.settlement_number)
+        if row.card != card.id or settlement_id(row) != request.settlement_id:
+            raise Refused(Refusal.SETTLEMENT_UNKNOWN)
+        booked = self.take_back(session, operation, row, now)
+        return Cancellation(
             number=request.number,
-            settlement_id=f"S{local(now):%Y%m%d}{row.id:08d}",
-            bill_id=bill.bill_id,
-            split=due.split,
-            settled_at=now,
-            current_account_after_fen=account.current_fen,
-            past_accounts_after_fen=account.past_fen,
+            cancellation_id=cancellation_id(operation, now),
+            settlement_id=request.settlement_id,
+            split=self.split_of(session, row),
+            cancelled_at=now,
+            current_account_after_fen=booked.current_account_fen,
+            past_accounts_after_fen=booked.past_accounts_fen,
+            scheme=cast(Scheme, row.scheme),
         )
 
+    def take_back(
+        self, session: Session, operation: Operation, row: SettlementRow, now: datetime
+    ) -> Booked:
+        """Give back what a standing settlement took, in the name of a cancelling operation."""
+        self._give_back(session, row, now)
+        row.cancelled_by = operation.id
+        account = session.get_one(Account, row.holder)
+        return Booked(row, account.current_fen, account.past_fen)
+
+    def split_of(self, session: Session, row: SettlementRow) -> Split:
+        """The split that was booked, with its bands, as the answer to it said."""
+        operation = session.get_one(Operation, row.operation)
+        place = f"{operation.owner}/{operation.number}"
+        sealed = self._vault.open(operation.sealed or b"", "operations", place)
+        return decode(Settlement, sealed).split
+
+    def _standing(self, session: Session, operation: Operation, number: str) -> SettlementRow:
+        """The settlement that the operation's terminal made under `number`, not undone yet."""
+        made = (Operation.owner == operation.owner) & (Operation.number == number)
+        query = select(SettlementRow).join(Operation, SettlementRow.operation == Operation.id)
+        row = session.scalar(query.where(made).with_for_update(of=SettlementRow))
+        if row is None:
+            raise Refused(Refusal.SETTLEMENT_UNKNOWN)
+        if row.reversed_at is not None:
+            raise Refused(Refusal.SETTLEMENT_CANCELLED)
+        return row
+
     def undo(self, session: Session, operation: Operation, now: datetime) -> None:
-        """冲正: give back what a settlement took, and open its bill again.
+        """冲正: give back what a settlement took, unless a cancellation has done so already."""
+        booked = select(SettlementRow).where(SettlementRow.operation == operation.id)
+        row = session.scalars(booked).one()
+        if row.reversed_at is None:
+            self._give_back(session, row, now)
+
+    def _give_back(self, session: Session, row: SettlementRow, now: datetime) -> None:
+        """Give back what a settlement took, and open its bill again.
 
         Money of a current-year account whose year is over goes to the past-years account.
         """
-        booked = select(SettlementRow).where(SettlementRow.operation == operation.id)
-        row = session.scalars(booked).one()
         account = account_of(session, row.holder, self._figures.medical_year(local(now).date()))
         if account.medical_year == row.medical_year:
             account.current_fen += row.current_account_fen
@@ -153,28 +246,47 @@ class Ledger:
             raise Refused(Refusal.TRIAL_EXPIRED)
         return self._bills.open_one(session, card.holder, request.bill_id, institution)
 
-    def _due(self, session: Session, bill: BillRow, now: datetime) -> _Due:
+    def due(self, session: Session, bill: BillRow, now: datetime) -> Due:
         """What settling the bill now comes to, by the rules of today."""
         tariff = self._figures.tariff_on(local(now).date())
         medical_year = tariff.year_of(local(now).date())
         account = account_of(session, bill.holder, medical_year)
         used = accumulator_of(session, bill.holder, medical_year)
+        group = group_of(session, bill.holder)
         standing = Standing(
-            group_of(session, bill.holder),
+            group,
             account.current_fen,
             account.past_fen,
             used.deductible_fen,
             used.shared_fen,
         )
-        result = work_out(self._bills.charge(session, bill), standing, tariff)
-        return _Due(medical_year, result.split, result.deductible_fen, result.shared_fen)
+        charge = self._bills.charge(session, bill)
+        result = work_out(charge, standing, tariff)
+        return Due(
+            medical_year,
+            SCHEMES[group],
+            result.split,
+            charge.covered_fen,
+            result.deductible_fen,
+            result.shared_fen,
+        )
 
     def _remembered(self, row: TrialRow) -> Trial:
         return decode(Trial, self._vault.open(row.sealed, "trials", str(row.operation)))
 
 
+def settlement_id(row: SettlementRow) -> str:
+    """The centre's number of a settlement."""
+    return f"S{local(row.settled_at):%Y%m%d}{row.id:08d}"
+
+
+def cancellation_id(operation: Operation, now: datetime) -> str:
+    """The centre's number of a cancellation."""
+    return f"R{local(now):%Y%m%d}{operation.id:08d}"
+
+
 def _settlement_row(
-    operation: Operation, card: Card, bill: BillRow, due: _Due, now: datetime
+    operation: Operation, card: Card, bill: BillRow, due: Due, now: datetime
 ) -> SettlementRow:
     return SettlementRow(
         operation=operation.id,
@@ -192,5 +304,6 @@ def _settlement_row(
         cash_fen=due.split.cash_fen,
         deductible_fen=due.deductible_fen,
         shared_fen=due.shared_fen,
+        scheme=due.scheme,
         settled_at=now,
     )

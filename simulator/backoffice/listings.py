@@ -14,11 +14,11 @@ from typing import cast
 from sqlalchemy import ColumnElement, Select, or_, select
 from sqlalchemy.orm import Session
 
-from backend_client.messages import Action, BlacklistEntry, ListingReason, Scope
+from backend_client.messages import Action, BlacklistEntry, CardRef, ListingReason, Scope
 from simulator.backoffice.errors import Refused
 from simulator.backoffice.lifecycle import State
 from simulator.backoffice.refusals import Refusal
-from simulator.backoffice.register import life_of
+from simulator.backoffice.register import Register, life_of, usable
 from simulator.backoffice.schema import Card, ListingRow
 
 LIFE = "life"
@@ -96,6 +96,14 @@ def not_frozen(session: Session, card: Card, card_number: str) -> None:
     rows = _standing().where(ListingRow.origin == FREEZE, or_(_of(card), spans))
     if any("social_security" in row.scope.split() for row in session.scalars(rows)):
         raise Refused(Refusal.CARD_FROZEN)
+
+
+def card_in_use(register: Register, session: Session, ref: CardRef, now: datetime) -> Card:
+    """The card, whose social security function may be used now. Raises `Refused`."""
+    card = register.find(session, ref)
+    usable(card, now)
+    not_frozen(session, card, ref.card_number)
+    return card
 
 
 def entry_of(row: ListingRow, card_id: str | None) -> BlacklistEntry:

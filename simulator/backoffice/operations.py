@@ -9,7 +9,8 @@ has ended is refused. A reversal kills a number for good, also one that has not 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
@@ -18,7 +19,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from backend_client.codec import Message, decode, dump, encode, load
-from backend_client.messages import ActivationResult, OperationState, Reversal, Settlement
+from backend_client.messages import (
+    ActivationResult,
+    OperationOutcome,
+    OperationState,
+    Reversal,
+    Settlement,
+)
+from backend_client.money_messages import BenefitReceipt, Cancellation, ContributionPayment
 from simulator.backoffice.database import Database
 from simulator.backoffice.errors import Refused
 from simulator.backoffice.refusals import Refusal
@@ -26,7 +34,28 @@ from simulator.backoffice.schema import Operation
 from simulator.backoffice.terminals import Caller
 from simulator.backoffice.vault import Vault
 
-R = TypeVar("R", Settlement, ActivationResult)
+R = TypeVar("R", bound=Message)
+
+RESULTS: Mapping[str, type[Message]] = {
+    cls.schema: cls
+    for cls in (Settlement, ActivationResult, Cancellation, ContributionPayment, BenefitReceipt)
+}
+"""What an operation can have made, by the schema that its row keeps as its kind."""
+
+_STANDING: Mapping[str, Refusal] = {
+    ActivationResult.schema: Refusal.ACTIVATION_STANDS,
+    Cancellation.schema: Refusal.CANCELLATION_STANDS,
+}
+"""What a reversal of a finished operation is refused with; a settlement is undone instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What became of a number, and what it made where it is confirmed."""
+
+    state: OperationOutcome
+    made: Message | None = None
+    reason: str | None = None
 
 
 class Stage(StrEnum):
@@ -55,16 +84,17 @@ class Operations:
         self,
         caller: Caller,
         number: str,
-        request: Message,
+        request: Message | bytes,
         answer: type[R],
         work: Callable[[Session, Operation, datetime], R],
     ) -> R:
         """Do `work` under `number`, or give the answer that this request got before.
 
+        A `request` in another format than ours is given as 32 bytes that tell it from any other.
         What `work` changes and its answer are one transaction, at one instant. Raises `Refused`:
         what `work` raises now or raised then, NUMBER_REUSED, NUMBER_REVERSED or NUMBER_FOREIGN.
         """
-        wanted = request_hash(request)
+        wanted = request if isinstance(request, bytes) else request_hash(request)
         with self._database.transaction() as session:
             now = self._now()
             row = self.opened(session, caller, number, answer, now)
@@ -100,21 +130,29 @@ class Operations:
             raise Refused(Refusal.NUMBER_REUSED)
         return row
 
-    def query(self, caller: Caller, number: str) -> OperationState:
+    def found(self, caller: Caller, number: str) -> Found:
         """What became of a number; "unknown" as long as nothing was booked under it."""
         with self._database.transaction() as session:
             row = self._find(session, caller, number)
             if row is None or row.state == Stage.OPEN:
-                return OperationState(number, "unknown")
+                return Found("unknown")
             if row.state == Stage.REVERSED:
-                return OperationState(number, "reversed")
+                return Found("reversed")
             if row.state == Stage.REFUSED:
-                return OperationState(number, "refused", reason=row.reason)
-            if row.kind == ActivationResult.schema:
-                activation = self._result(row, ActivationResult)
-                return OperationState(number, "confirmed", activation=activation)
-            settlement = self._result(row, Settlement)
-            return OperationState(number, "confirmed", settlement=settlement)
+                return Found("refused", reason=row.reason)
+            return Found("confirmed", self._result(row, RESULTS[row.kind or ""]))
+
+    def query(self, caller: Caller, number: str) -> OperationState:
+        """What became of a settlement or an activation."""
+        found = self.found(caller, number)
+        made = found.made
+        return OperationState(
+            number,
+            found.state,
+            settlement=made if isinstance(made, Settlement) else None,
+            activation=made if isinstance(made, ActivationResult) else None,
+            reason=found.reason,
+        )
 
     def reverse(
         self,
@@ -124,7 +162,8 @@ class Operations:
     ) -> Reversal:
         """Undo what was booked under a number, and let nothing be booked under it any more.
 
-        `undo` undoes a settlement. Raises `Refused` ACTIVATION_STANDS or NUMBER_FOREIGN.
+        `undo` undoes a settlement. Raises `Refused` for what is done and stays (ACTIVATION_STANDS,
+        CANCELLATION_STANDS, OPERATION_STANDS), or NUMBER_FOREIGN.
         """
         with self._database.transaction() as session:
             now = self._now()
@@ -135,8 +174,8 @@ class Operations:
                 return load(Reversal, row.reversal)
             found = row.state == Stage.CONFIRMED
             if found:
-                if row.kind == ActivationResult.schema:
-                    raise Refused(Refusal.ACTIVATION_STANDS)
+                if row.kind != Settlement.schema:
+                    raise Refused(_STANDING.get(row.kind or "", Refusal.OPERATION_STANDS))
                 undo(session, row, now)
             reversal = Reversal(number, found, now)
             row.state, row.reversal = Stage.REVERSED, dump(reversal)

@@ -20,7 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Counts up with every change of a table; a database of another version is refused."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -239,7 +239,11 @@ class TrialRow(Base):
 
 
 class SettlementRow(Base):
-    """A booked settlement in figures, for undoing and for reconciling."""
+    """A booked settlement in figures, for undoing and for reconciling.
+
+    `scheme` is the insurance that paid. `reversed_at` is when it was undone, `cancelled_by` the
+    operation that took it back, None for a reversal.
+    """
 
     __tablename__ = "settlements"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -258,8 +262,10 @@ class SettlementRow(Base):
     cash_fen: Mapped[int]
     deductible_fen: Mapped[int]
     shared_fen: Mapped[int]
+    scheme: Mapped[str]
     settled_at: Mapped[datetime]
     reversed_at: Mapped[datetime | None]
+    cancelled_by: Mapped[int | None] = mapped_column(ForeignKey("operations.id"))
 
 
 class Terminal(Base):

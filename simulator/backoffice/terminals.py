@@ -36,6 +36,8 @@ class Task(StrEnum):
     BILLS = "bills"
     ACTIVATION = "activation"
     SETTLEMENT = "settlement"
+    CONTRIBUTIONS = "contributions"
+    BENEFITS = "benefits"
     BLACKLIST = "blacklist"
     LIFE = "life"
     CATALOGUE = "catalogue"

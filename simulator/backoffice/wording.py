@@ -295,10 +295,121 @@ _INTERFACE = {
     ),
 }
 
+_MONEY = {
+    Refusal.SETTLEMENT_UNKNOWN: Wording(
+        _NOT_FOUND,
+        f"查不到这笔结算。{_ZH_STAFF}",
+        f"This settlement was not found. {_EN_STAFF}",
+        remedy="A settlement is cancelled by the terminal, and with the card, that made it.",
+    ),
+    Refusal.SETTLEMENT_CANCELLED: Wording(
+        _CONFLICT,
+        "这笔结算此前已经撤销，款项已退回。",
+        "This settlement was taken back before; the money has been given back.",
+    ),
+    Refusal.CANCELLATION_STANDS: Wording(
+        _CONFLICT,
+        "结算已经撤销，不能恢复，请重新结算。",
+        "The settlement was taken back and stays so. Please settle the bill again.",
+        remedy="Query the cancellation: it was done. The bill is open and can be settled again.",
+    ),
+    Refusal.PERSON_UNKNOWN: Wording(
+        _NOT_FOUND, "查不到参保人员。", "This person is not known to the insurance."
+    ),
+    Refusal.VISIT_UNKNOWN: Wording(
+        _NOT_FOUND,
+        f"查不到这次就诊登记。{_ZH_AGAIN}",
+        f"This visit is not registered. {_EN_AGAIN}",
+    ),
+    Refusal.VISIT_HAS_SETTLEMENT: Wording(
+        _CONFLICT,
+        "本次就诊已有结算，不能撤销登记或费用明细。",
+        "This visit has a settlement, so it and its fee lines stay.",
+        remedy="Cancel the settlement first (2208).",
+    ),
+    Refusal.FEE_LINES_MISSING: Wording(
+        _CONFLICT,
+        f"费用明细没有上传。{_ZH_AGAIN}",
+        f"The fee lines were not uploaded. {_EN_AGAIN}",
+    ),
+    Refusal.FEE_LINES_DIFFER: Wording(
+        _CONFLICT,
+        f"费用明细与账单不一致。{_ZH_AGAIN}",
+        f"The fee lines are not those of the bill. {_EN_AGAIN}",
+    ),
+    Refusal.FILE_UNKNOWN: Wording(
+        _NOT_FOUND,
+        "对账文件不存在或已过期。",
+        "There is no such file, or it can no longer be fetched.",
+        remedy="Send the file again (9101) and ask anew (3202).",
+    ),
+    Refusal.CENTRE_CLOCK_DIFFERS: Wording(
+        _CONFLICT,
+        f"本机时间与医保中心不一致。{_ZH_STAFF}",
+        f"This terminal's clock differs from the centre's. {_EN_STAFF}",
+        remedy="Let the terminal's clock follow a time server.",
+    ),
+    Refusal.CENTRE_NOT_SIGNED_IN: Wording(
+        _CONFLICT,
+        f"本机今天尚未签到。{_ZH_STAFF}",
+        f"This terminal has not signed in today. {_EN_STAFF}",
+        remedy="The terminal signs in by itself with its next transaction.",
+    ),
+    Refusal.CENTRE_SIGNED_OUT_TODAY: Wording(
+        _CONFLICT,
+        "本机今天已签退，请明天再来或到窗口办理。",
+        "This terminal has ended its day. Please come tomorrow, or ask at the desk.",
+        remedy="After 9002 there is no further sign-in on that day.",
+    ),
+    Refusal.CONTRIBUTION_UNKNOWN: Wording(
+        _NOT_FOUND, "查不到这笔应缴费用。", "This contribution was not found for this card."
+    ),
+    Refusal.CONTRIBUTION_PAID: Wording(
+        _CONFLICT,
+        "这笔费用已经缴纳，不用再付。",
+        "This contribution is paid already. Do not pay again.",
+    ),
+    Refusal.CONTRIBUTION_CHANGED: Wording(
+        _CONFLICT,
+        "应缴金额有变化，没有扣款，请重新办理。",
+        "The amount due has changed. Nothing was charged. Please start again.",
+    ),
+    Refusal.BENEFIT_UNKNOWN: Wording(
+        _NOT_FOUND, "查不到这笔待遇。", "This benefit was not found for this card."
+    ),
+    Refusal.BENEFIT_CONFIRMED: Wording(
+        _CONFLICT, "这笔待遇已确认领取。", "The receipt of this benefit is confirmed already."
+    ),
+    Refusal.BENEFIT_CHANGED: Wording(
+        _CONFLICT,
+        "待遇金额有变化，请重新核对。",
+        "The amount of this benefit has changed. Please check it again.",
+    ),
+    Refusal.OPERATION_STANDS: Wording(
+        _CONFLICT,
+        "这笔业务已经办成，不能撤销。",
+        "This was done and stays so.",
+        remedy="Query the operation: it was done. Only a settlement is undone by its number.",
+    ),
+    Refusal.UPLOAD_DIFFERS: Wording(
+        _CONFLICT,
+        f"上传记录与此前不一致。{_ZH_STAFF}",
+        f"This record is not the one that was uploaded before. {_EN_STAFF}",
+        remedy="Two records have one number: check the terminal's journal.",
+    ),
+    Refusal.DEBIT_UPLOADED_BEFORE: Wording(
+        _CONFLICT,
+        f"这笔卡内交易已由另一记录上传。{_ZH_STAFF}",
+        f"This transaction of the card came in under another number. {_EN_STAFF}",
+        remedy="One counter of a card stands for one transaction: look for a cloned terminal.",
+    ),
+}
+
 WORDING: Mapping[Refusal, Wording] = {
     **_CARD,
     **APPLICATIONS,
     **IDENTITY,
     **_SETTLEMENT,
+    **_MONEY,
     **_INTERFACE,
 }

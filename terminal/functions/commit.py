@@ -8,8 +8,8 @@ became of it before anybody says anything to the holder. It is never sent again.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from backend_client.codec import Message, encode
 from backend_client.errors import BackendError, NotEnrolled
@@ -39,15 +39,23 @@ _DO_NOT_REPEAT = Text(
 )
 
 
-def commit(visit: Visit, prepared: Operation, request: M, send: Callable[[M], R]) -> Operation:
+def commit(
+    visit: Visit,
+    prepared: Operation,
+    request: M,
+    send: Callable[[M], R],
+    kept: Mapping[str, Any] | None = None,
+) -> Operation:
     """Send `request` once and return the operation as the journal knows it afterwards.
+
+    `kept` is what the journal keeps beside the request, for whoever asks what became of it.
 
     Confirmed, reversed (the answer was lost, and nothing holds) or still open. Raises the
     `BackendError` of an operation that certainly did not happen; it is closed as refused then.
     Before anything is sent, raises `TerminalError`; afterwards no more, since money may have moved.
     """
     try:
-        sent = visit.journal.mark_sent(prepared, encode(request))
+        sent = visit.journal.mark_sent(prepared, {**encode(request), **(kept or {})})
     except BaseException:
         abandon(visit, prepared)
         raise

@@ -6,9 +6,13 @@ and books exactly those. Before the holder has agreed nothing is booked anywhere
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Generator
 
-from backend_client.messages import Bill, ConfirmRequest, Split, TrialRequest
+from backend_client.channels.channel import Tried
+from backend_client.errors import BackendError
+from backend_client.messages import Bill, ConfirmRequest, Trial, TrialRequest
+from terminal.centre import CHANNEL, REFERENCE
 from terminal.flow import Flow, agreement, choice, committing, working
 from terminal.functions.commit import abandon, commit, unfinished
 from terminal.functions.earlier import earlier, told
@@ -18,9 +22,11 @@ from terminal.outcome import Cancelled, Done, Outcome, Refused, Stopped
 from terminal.policy import Function
 from terminal.screens import Answer, Choose, Confirm, Option, Screen
 from terminal.sections import bill_section, money, split_sections
-from terminal.store.journal import Kind
+from terminal.store.journal import Kind, Operation
 from terminal.text import Text
 from terminal.visit import Visit
+
+log = logging.getLogger(__name__)
 
 _CHOOSE = Text("请选择要结算的账单", "Which bill do you want to settle?")
 _CONFIRM = Text("请核对金额，确认结算", "Please check the amounts and confirm")
@@ -86,17 +92,35 @@ def _settled(visit: Visit, bill: Bill) -> Flow:
     """Everything that happens under one operation number."""
     what = {"bill_id": bill.bill_id, "total_fen": bill.total_fen}
     prepared = visit.journal.prepare(Kind.SETTLEMENT, visit.card_ref, what)
+    tried: Tried | None = None
     try:
-        agreed = yield from _agreed(visit, bill, prepared.number)
+        yield from working("正在试算", "Working out who pays what")
+        request = TrialRequest(prepared.number, visit.card_ref, bill.bill_id, bill.total_fen)
+        tried = visit.channel.try_out(request, bill)
+        refused = yield from _disagreed(visit, bill, tried.trial)
     except BaseException:
-        # Cancel, removal, an error, the end of the program: nothing has been sent.
+        # Cancel, removal, an error, the end of the program: nothing has been settled.
         abandon(visit, prepared)
+        _give_up(visit, tried)
         raise
-    if not isinstance(agreed, Split):
+    if refused is not None:
         abandon(visit, prepared)
-        return agreed
-    request = ConfirmRequest(prepared.number, visit.card_ref, bill.bill_id, agreed)
-    operation = commit(visit, prepared, request, visit.client.confirm)
+        _give_up(visit, tried)
+        return refused
+    return _committed(visit, bill, prepared, tried)
+
+
+def _committed(visit: Visit, bill: Bill, prepared: Operation, tried: Tried) -> Outcome:
+    """Settle exactly what was agreed to."""
+    channel, reference = visit.channel, tried.reference
+    request = ConfirmRequest(prepared.number, visit.card_ref, bill.bill_id, tried.trial.split)
+    operation = commit(
+        visit,
+        prepared,
+        request,
+        lambda confirm: channel.confirm(confirm, reference),
+        {CHANNEL: channel.name, REFERENCE: dict(reference)},
+    )
     failed = unfinished(visit, operation, receipt_follows=True)
     if failed is not None:
         return failed
@@ -104,11 +128,20 @@ def _settled(visit: Visit, bill: Bill) -> Flow:
     return Done(_SETTLED, receipt, lambda: told(visit, operation))
 
 
-def _agreed(visit: Visit, bill: Bill, number: str) -> Generator[Screen, Answer, Split | Outcome]:
-    """The split that the holder agreed to, with admission asked again; or why there is none."""
-    yield from working("正在试算", "Working out who pays what")
-    request = TrialRequest(number, visit.card_ref, bill.bill_id, bill.total_fen)
-    trial = visit.client.trial(request)
+def _give_up(visit: Visit, tried: Tried | None) -> None:
+    """Take back what the trial left at the centre. Never raises: nothing of it is money."""
+    if tried is None:
+        return
+    try:
+        visit.channel.give_up(tried.reference)
+    except BackendError as error:
+        log.info("a trial is left at the centre: %s", error.code)
+    except Exception:
+        log.exception("a trial is left at the centre")
+
+
+def _disagreed(visit: Visit, bill: Bill, trial: Trial) -> Generator[Screen, Answer, Outcome | None]:
+    """Why nothing is settled; None when the holder agreed and admission, asked again, does too."""
     if not trial.split.adds_up():
         return _WRONG_SPLIT
     shown = (bill_section(bill), *split_sections(trial.split))
@@ -121,4 +154,4 @@ def _agreed(visit: Visit, bill: Bill, number: str) -> Generator[Screen, Answer, 
         return _TOO_LATE
     visit.still_here()
     yield from committing("正在结算，请稍候", "Settling, please wait")
-    return trial.split
+    return None

@@ -58,6 +58,9 @@ class Kind(StrEnum):
 
     ACTIVATION = "activation"
     SETTLEMENT = "settlement"
+    CANCELLATION = "cancellation"
+    CONTRIBUTION = "contribution"
+    BENEFIT = "benefit"
 
 
 class Evidence(StrEnum):
@@ -163,6 +166,15 @@ class Journal:
                 self._append(connection, row, note=None)
             undone.pop_all()
         return self._operation(row)
+
+    def reserve(self, count: int) -> tuple[str, ...]:
+        """Numbers for messages that are no operations themselves; none is ever given again.
+
+        Raises `StoreError`, and `NumbersExhausted` as `prepare` does.
+        """
+        now = self._clock.now()
+        with self._store.writing() as connection:
+            return tuple(self._next_number(connection, now) for _ in range(count))
 
     def mark_sent(self, prepared: Operation, payload: Mapping[str, Any] | None = None) -> Operation:
         """PREPARED -> SENT: call this before the first byte leaves.
@@ -338,17 +350,18 @@ class Journal:
 
         The sequence goes on across restarts. It starts anywhere, so that two terminals of one
         institution that were installed together do not count in step. When the clock went back,
-        numbers that were given then are passed over.
+        the time of the last number stays, and numbers that were given are passed over.
         """
-        prefix = f"{self.institution}{local(now):%Y%m%d%H%M%S}"
         last = self._store.get(_SEQUENCE, connection)
+        at = max(f"{local(now):%Y%m%d%H%M%S}", last.get("at", "") if last else "")
+        prefix = f"{self.institution}{at}"
         sequence = last["last"] if last else int.from_bytes(self._store.random(4), "big")
         taken = _taken(connection, prefix)
         for _ in range(_SEQUENCES):
             sequence = (sequence + 1) % _SEQUENCES
             number = f"{prefix}{sequence:04d}"
             if number not in taken:
-                self._store.put(_SEQUENCE, {"last": sequence}, connection)
+                self._store.put(_SEQUENCE, {"last": sequence, "at": at}, connection)
                 return number
         raise NumbersExhausted(f"no number is left for {local(now):%H:%M:%S}")
 

@@ -88,6 +88,8 @@ class Desk:
             card=self.session.card,
             basic=self.session.basic,
             client=cast(Any, None),
+            channel=cast(Any, None),
+            channel_of=cast(Any, None),
             journal=cast(Any, SimpleNamespace(untold=lambda _: ())),
             clock=cast(Any, None),
             place="",

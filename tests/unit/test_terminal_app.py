@@ -851,7 +851,7 @@ def test_a_lost_answer_to_the_reversal_is_asked_again(terminal: Terminal, centre
 
 def test_resolution_leaves_what_has_ended(terminal: Terminal) -> None:
     done = terminal.journal.refuse(sent_settlement(terminal), Evidence.ANSWER, "NO")
-    assert resolve(done, terminal.journal, terminal.client) == done
+    assert resolve(done, terminal.journal, terminal.centre) == done
 
 
 def test_what_a_visit_has_in_hand_is_not_resolved_behind_its_back(terminal: Terminal) -> None:

@@ -1,0 +1,1 @@
+"""The national medical insurance interface: its envelope, fields, amounts and codes."""

@@ -1,0 +1,1 @@
+"""The reference back office as a centre of the national interface, over the same ledger."""

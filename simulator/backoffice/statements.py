@@ -1,0 +1,79 @@
+"""What the centre has booked for one terminal on one day: lines, and their sums.
+
+A settlement that was reversed never was; one that was cancelled is listed twice, on the day it was
+made and, as a refund, on the day it was taken back (facts 1.6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, time, timedelta
+from typing import cast
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session, aliased
+
+from backend_client.messages import Scheme
+from backend_client.money_messages import DayTotal, StatementLine
+from simulator.backoffice.days import SHANGHAI
+from simulator.backoffice.ledger import cancellation_id, settlement_id
+from simulator.backoffice.schema import Operation, SettlementRow
+
+
+def lines_of(session: Session, owner: int, day: date) -> tuple[StatementLine, ...]:
+    """The lines of one day, settlements first, each in the order of its booking."""
+    begin = datetime.combine(day, time(), SHANGHAI)
+    end = begin + timedelta(days=1)
+    cancel = aliased(Operation)
+    query = (
+        select(SettlementRow, Operation, cancel)
+        .join(Operation, SettlementRow.operation == Operation.id)
+        .outerjoin(cancel, SettlementRow.cancelled_by == cancel.id)
+        .where(Operation.owner == owner)
+        .where(or_(SettlementRow.reversed_at.is_(None), SettlementRow.cancelled_by.is_not(None)))
+        .order_by(SettlementRow.id)
+    )
+    made = query.where(SettlementRow.settled_at >= begin, SettlementRow.settled_at < end)
+    taken_back = query.where(SettlementRow.reversed_at >= begin, SettlementRow.reversed_at < end)
+    settled = [_line(row, by.number, settlement_id(row)) for row, by, _ in session.execute(made)]
+    refunds = [
+        _line(row, by.number, cancellation_id(by, cast(datetime, row.reversed_at)), refund=True)
+        for row, _, by in session.execute(taken_back)
+        if by is not None
+    ]
+    return (*settled, *refunds)
+
+
+def totals_of(lines: Iterable[StatementLine]) -> tuple[DayTotal, ...]:
+    """The sums by type and insurance; none for what did not happen."""
+    groups: dict[tuple[bool, Scheme], list[StatementLine]] = {}
+    for line in lines:
+        groups.setdefault((line.refund, line.scheme), []).append(line)
+    return tuple(_total(refund, scheme, each) for (refund, scheme), each in sorted(groups.items()))
+
+
+def _total(refund: bool, scheme: Scheme, lines: Sequence[StatementLine]) -> DayTotal:
+    return DayTotal(
+        refund=refund,
+        scheme=scheme,
+        count=len(lines),
+        total_fen=sum(line.total_fen for line in lines),
+        fund_fen=sum(line.fund_fen for line in lines),
+        account_fen=sum(line.account_fen for line in lines),
+        cash_fen=sum(line.cash_fen for line in lines),
+    )
+
+
+def _line(
+    row: SettlementRow, number: str, identifier: str, *, refund: bool = False
+) -> StatementLine:
+    return StatementLine(
+        number=number,
+        settlement_id=identifier,
+        refund=refund,
+        scheme=cast(Scheme, row.scheme),
+        total_fen=row.total_fen,
+        fund_fen=row.fund_fen + row.supplementary_fen + row.other_fund_fen,
+        account_fen=row.current_account_fen + row.past_accounts_fen,
+        cash_fen=row.cash_fen,
+    )
