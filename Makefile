@@ -52,6 +52,10 @@ SEEDS ?= 1000
 simulate: dev ## let SEEDS=n simulated worlds live in which anything may go wrong
 	$(BIN)/ssct simulate --seeds $(SEEDS) --coverage
 
+.PHONY: screens
+screens: dev ## pictures of every screen of the kiosk, into docs/screens
+	$(BIN)/python -m tests.integration.kiosk.screens docs/screens
+
 .PHONY: docs
 docs: dev ## generate docs/regulation.md from the marks of the tests
 	$(BIN)/python scripts/regulation.py

@@ -155,6 +155,8 @@ class KioskSettings:
     pass before the countdown of `warning_time` begins. A card that is not taken sounds after
     `alarm_time` and calls the staff after `call_time`. `screen_pin`: the PIN may be typed on the
     touch screen where there is no PIN pad. `voice`: prompts are spoken from the start.
+    `operator_password_file`: what `ssct kiosk --set-operator-password` wrote; None: nobody may log
+    in at the operator's page.
     """
 
     port: int
@@ -166,6 +168,7 @@ class KioskSettings:
     call_time: timedelta
     screen_pin: bool
     voice: bool
+    operator_password_file: Path | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +188,41 @@ class SettlementSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PrinterSettings:
+    """The receipt printer (ESC/POS): `kind` is none, network, serial or usb.
+
+    `host` and `tcp_port` for network, `device` and `baud` for serial, `usb` ("04b8:0e15") for usb.
+    `columns` narrow characters fit on a line; `timeout` is for each exchange.
+    """
+
+    kind: str
+    host: str
+    tcp_port: int
+    device: str
+    baud: int
+    usb: str
+    columns: int
+    timeout: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class PinPadSettings:
+    """The PIN pad: `kind` is none, encrypting or plain; on the serial line `device` at `baud`.
+
+    `key_file` holds the master key of an encrypting pad, 32 hex digits. A plain pad is allowed with
+    `one_housing` only: pad and reader are in one tamper-responsive housing. `timeout` is how long
+    the pad itself waits.
+    """
+
+    kind: str
+    device: str
+    baud: int
+    key_file: Path | None
+    one_housing: bool
+    timeout: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All of it. `policy` has one entry for every function (terminal/policy.py)."""
 
@@ -198,6 +236,8 @@ class Settings:
     limits: Limits
     kiosk: KioskSettings
     settlement: SettlementSettings
+    printer: PrinterSettings
+    pin_pad: PinPadSettings
     policy: Policies
 
 
@@ -253,6 +293,7 @@ _READ_SECTIONS: Readers = {
         "call_time": duration(10 * _SECOND, 10 * _MINUTE),
         "screen_pin": flag,
         "voice": flag,
+        "operator_password_file": path,
     },
     "settlement": {
         "channel": one_of("direct", "national"),
@@ -260,6 +301,24 @@ _READ_SECTIONS: Readers = {
         "receiver": matching(r"[0-9A-Za-z_-]{1,10}", "1 to 10 letters or digits"),
         "mac": matching(r"[0-9A-Fa-f:-]{0,17}", "a hardware address"),
         "ip": matching(r"[0-9A-Fa-f.:]{0,20}", "an IP address"),
+    },
+    "printer": {
+        "kind": one_of("none", "network", "serial", "usb"),
+        "host": text,
+        "tcp_port": whole(1, 65_535),
+        "device": text,
+        "baud": whole(300, 1_000_000),
+        "usb": matching(r"[0-9A-Fa-f]{4}:[0-9A-Fa-f]{4}", "vendor and product, as in 04b8:0e15"),
+        "columns": whole(24, 80),
+        "timeout": duration(_SECOND, _MINUTE),
+    },
+    "pin_pad": {
+        "kind": one_of("none", "encrypting", "plain"),
+        "device": text,
+        "baud": whole(300, 1_000_000),
+        "key_file": path,
+        "one_housing": flag,
+        "timeout": duration(5 * _SECOND, 4 * _MINUTE),
     },
 }
 _READ_POLICY: Mapping[str, Read] = {
@@ -300,6 +359,24 @@ _DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "store": {"key_file": None, "key": None},
     "pin": {"initial": ("123456",), "min_length": 6, "max_length": 12},
     "limits": {"open_operations": 20},
+    "printer": {
+        "kind": "none",
+        "host": "",
+        "tcp_port": 9100,
+        "device": "/dev/ttyS1",
+        "baud": 9600,
+        "usb": "04b8:0e15",
+        "columns": 48,
+        "timeout": timedelta(seconds=5),
+    },
+    "pin_pad": {
+        "kind": "none",
+        "device": "/dev/ttyS2",
+        "baud": 9600,
+        "key_file": None,
+        "one_housing": False,
+        "timeout": timedelta(seconds=60),
+    },
 }
 _KIOSK = {
     "port": 8790,
@@ -311,6 +388,7 @@ _KIOSK = {
     "call_time": timedelta(seconds=40),
     "screen_pin": False,
     "voice": False,
+    "operator_password_file": None,
 }
 _NATIONAL = {
     "channel": "national",
@@ -366,6 +444,8 @@ def load_settings(file: Path | None, environ: Mapping[str, str]) -> Settings:
         limits=Limits(**sources.section("limits", defaults["limits"])),
         kiosk=KioskSettings(**sources.section("kiosk", defaults["kiosk"])),
         settlement=SettlementSettings(**sources.section("settlement", defaults["settlement"])),
+        printer=PrinterSettings(**sources.section("printer", defaults["printer"])),
+        pin_pad=PinPadSettings(**sources.section("pin_pad", defaults["pin_pad"])),
         policy={
             function: FunctionPolicy(**sources.section(f"policy.{function}", asdict(policy)))
             for function, policy in _POLICIES[profile].items()
@@ -401,6 +481,11 @@ def _refuse_unsafe(settings: Settings) -> None:
     if settings.security.production and settings.security.psam_reader.startswith("sim:"):
         raise ConfigurationError(
             "[security] psam_reader = sim: is for development: production needs a real PSAM"
+        )
+    if settings.pin_pad.kind == "plain" and not settings.pin_pad.one_housing:
+        raise ConfigurationError(
+            "[pin_pad] kind = plain is for a pad in one tamper-responsive housing with the reader: "
+            "say so with one_housing = true, or use an encrypting pad"
         )
     if settings.pin.min_length > settings.pin.max_length:
         raise ConfigurationError("[pin] min_length must not be more than max_length")

@@ -34,6 +34,8 @@ def run(args: Namespace) -> ExitCode:
     from pathlib import Path
 
     from terminal.commands.opening import open_reader, open_settings, open_terminal
+    from terminal.devices.pin_pad import open_pin_pad
+    from terminal.devices.printer import open_printer
     from terminal.kiosk.assembly import running_kiosk
     from terminal.kiosk.page_file import page_file
     from terminal.kiosk.stopping import until_told_to_stop
@@ -45,7 +47,16 @@ def run(args: Namespace) -> ExitCode:
         # systemd gives a service this directory; the browser's session may read it there.
         directory = Path(os.environ.get("RUNTIME_DIRECTORY") or settings.terminal.data_dir)
         with (
-            running_kiosk(terminal, reader, random=secrets.token_bytes, upkeep=EVERY) as running,
+            running_kiosk(
+                terminal,
+                reader,
+                random=secrets.token_bytes,
+                printer=open_printer(settings.printer),
+                pin_pad=lambda listener: open_pin_pad(
+                    settings.pin_pad, listener, secrets.token_bytes
+                ),
+                upkeep=EVERY,
+            ) as running,
             page_file(directory, running.page_url) as file,
         ):
             print(f"页面地址在 the page's address is in: {file}", flush=True)

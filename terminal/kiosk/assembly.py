@@ -12,6 +12,7 @@ from terminal.devices.protocols import PinPad, Printer
 from terminal.kiosk.driver import KioskDriver
 from terminal.kiosk.inbox import Inbox
 from terminal.kiosk.kiosk import Kiosk
+from terminal.kiosk.pad_listener import PadListener
 from terminal.kiosk.serving import LocalServer
 from terminal.kiosk.stage import Stage
 from terminal.kiosk.timing import Timing
@@ -40,7 +41,7 @@ def running_kiosk(
     *,
     random: Callable[[int], bytes],
     printer: Printer | None = None,
-    pin_pad: Callable[[Inbox], PinPad] | None = None,
+    pin_pad: Callable[[PadListener], PinPad | None] | None = None,
     framed_by: tuple[str, ...] = (),
     patience: float = PATIENCE,
     upkeep: float | None = None,
@@ -61,7 +62,7 @@ def running_kiosk(
         terminal.clock,
         timing,
         printer=printer,
-        pin_pad=pin_pad(inbox) if pin_pad else None,
+        pin_pad=pin_pad(PadListener(inbox)) if pin_pad else None,
         screen_pin=own.screen_pin,
     )
     kiosk = Kiosk(terminal, reader, stage=stage, inbox=inbox, driver=driver, timing=timing)

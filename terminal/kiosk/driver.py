@@ -39,13 +39,14 @@ _NO_PRINTER = Text("请扫描二维码保存。", "Scan the code to keep a copy.
 
 
 _TO_READ = (Message, Details, ReceiptScreen)
+"""What takes longer, because it is read and not answered."""
 
 
 class KioskDriver:
     """Drives the flows of one visit after another.
 
     `card_gone` and `ending` tell what happened meanwhile: the card left, the kiosk is to end.
-    `left_reading` says that the card was taken from something to be read, which is a way to end.
+    `left_reading` says that the last screen held facts to be read, from which one may just leave.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class KioskDriver:
             return self._pin(screen)
         view = self._task(screen)
         revision = self._stage.show(view)
+        self.left_reading = isinstance(screen, Details | ReceiptScreen)
         if isinstance(screen, Progress):
             self._catch_up()
             return None
@@ -132,7 +134,6 @@ class KioskDriver:
 
     def _answer(self, screen: Screen, revision: int) -> Answer:
         for happened in self._patience.happenings(self._quiet(screen)):
-            self.left_reading = isinstance(screen, _TO_READ)
             self._note(happened)
             match happened:
                 case Pressed(revision=at, answer=answer) if at == revision:
@@ -145,6 +146,7 @@ class KioskDriver:
     def _pin(self, screen: AskPin) -> Answer:
         """Ask on the pad, where there is one, else on the screen."""
         pad = self._pin_pad
+        self.left_reading = False
         if pad is None and not self._screen_pin:
             raise PinPadError("there is no PIN pad, and [kiosk] screen_pin is false")
         revision = self._stage.show(Task(screen, on_screen_pad=pad is None))

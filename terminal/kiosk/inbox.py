@@ -147,7 +147,8 @@ class Inbox:
     def forget_presses(self) -> None:
         """Drop what was pressed and not heard, and wipe a PIN that came too late."""
         with self._changed:
-            kept = [one for one in self._happened if not isinstance(one, (*_PRESSES, PadKeys))]
+            dropped = (*_PRESSES, PadKeys, PadFailed, PadCancelled)
+            kept = [one for one in self._happened if not isinstance(one, dropped)]
             self._happened.clear()
             for one in kept:
                 if isinstance(one, PadPin):

@@ -29,7 +29,7 @@ from terminal.kiosk.service import Standing, standing
 from terminal.kiosk.stage import Stage
 from terminal.kiosk.timing import Timing
 from terminal.kiosk.views import Attract, Checking, OutOfService, TakeCard
-from terminal.outcome import Cancelled, Failed, Interruption, Outcome, Stopped
+from terminal.outcome import Cancelled, Done, Failed, Interruption, Outcome, Stopped
 from terminal.policy import Function
 from terminal.screens import Details, Row, Section
 from terminal.session import CardSession
@@ -42,6 +42,7 @@ FACE = "kiosk"
 LOOK_AGAIN = 30.0
 """Seconds after which a kiosk that nobody uses looks whether it can still serve."""
 
+_NO_HEADING = Text("", "")
 _WHY_TITLE = Text("现在不能办理的业务", "What cannot be done now")
 
 
@@ -184,7 +185,9 @@ class Kiosk:
             self._driver.close(outcome)
 
     def _left_quietly(self, outcome: Outcome) -> bool:
-        """Whether the card was taken from something that was merely read: no words are needed."""
+        """Whether the end needs no words: the holder has read something, and that was all."""
+        if isinstance(outcome, Done):
+            return outcome.receipt is None and self._driver.left_reading
         return (
             self._driver.left_reading
             and isinstance(outcome, Failed)
@@ -236,7 +239,7 @@ def _withheld(decisions: Mapping[Function, Decision]) -> Details:
         for function, decision in decisions.items()
         if function in FUNCTIONS and not isinstance(decision, Admitted)
     )
-    return Details(_WHY_TITLE, (Section(_WHY_TITLE, rows),))
+    return Details(_WHY_TITLE, (Section(_NO_HEADING, rows),))
 
 
 def _admitted(decisions: Mapping[Function, Decision]) -> tuple[Function, ...]:

@@ -18,7 +18,7 @@ MORE, BACK, WHY = "more", "back", "why"
 
 
 class Place(NamedTuple):
-    """Where a function stands: its order, its kin, and its picture in `static/icons.svg`."""
+    """Where a function stands: its order, its kin, and its picture in `static/kiosk.html`."""
 
     order: int
     group: str

@@ -79,6 +79,7 @@ def render(page: Page) -> str:
             other_lang=_HTML_LANG["en" if page.preferences.language == "zh" else "zh"],
             say=wanted.say,
             word=wanted.word,
+            other=wanted.other,
             value=wanted.value,
             has_personal=_has_personal(page.view),
             qr=receipt_qr,
@@ -127,6 +128,10 @@ class _Wanted:
     def word(self, name: str, **values: Text | str | int) -> str:
         text = WORDS[name]
         return self.say(text.fill(**values) if values else text)
+
+    def other(self, name: str) -> str:
+        """A word in the language that the page is not in."""
+        return WORDS[name].say("zh" if self._language == "en" else "en")
 
     def value(self, row: Row) -> str:
         said = self.say(row.value)

@@ -13,10 +13,13 @@ CHOICES = ("language", "large", "contrast", "voice", "reveal")
 
 
 class Stage:
-    """Holds the page. Every method may be called from any thread."""
+    """Holds the page. Every method may be called from any thread.
+
+    `usual` are the preferences that every visit begins with.
+    """
 
     def __init__(self, usual: Preferences) -> None:
-        self._usual = usual
+        self.usual = usual
         self._lock = Lock()
         self._page = Page(0, Attract(""), usual)
         self._followers: list[Callable[[], None]] = []
@@ -66,7 +69,7 @@ class Stage:
     def wipe(self, view: View) -> None:
         """Forget the visit: what was shown, and how the visitor liked it."""
         with self._lock:
-            self._page = Page(self._page.revision + 1, view, self._usual)
+            self._page = Page(self._page.revision + 1, view, self.usual)
         self._tell()
 
     def follow(self, changed: Callable[[], None]) -> Callable[[], None]:

@@ -33,11 +33,7 @@ HEARTBEAT = 15.0
 """Seconds between signs of life to a page that has nothing new to show."""
 
 _STATIC = Path(__file__).parent / "static"
-_FILES = {
-    "kiosk.js": "text/javascript",
-    "kiosk.css": "text/css",
-    "icons.svg": "image/svg+xml",
-}
+_FILES = {"kiosk.js": "text/javascript", "kiosk.css": "text/css"}
 _KEYS = (*"0123456789", "erase", "enter")
 _LOCAL = ("127.0.0.1", "localhost", "[::1]")
 

@@ -1,0 +1,168 @@
+"""Who stands before the kiosk: presses, waits and looks, in a real Chromium."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from playwright.sync_api import Browser, Page, Playwright, expect
+
+from apdu.status import ServiceUnavailable
+from simulator.clock import SimulatedClock
+from simulator.kiosk import EmbeddedKiosk
+from terminal.kiosk.inbox import ReaderTrouble
+
+CHROMIUM = "/usr/bin/chromium"
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+PATIENCE = 15_000
+LANDSCAPE, PORTRAIT = (1920, 1080), (1080, 1920)
+
+
+@dataclass
+class Hall:
+    """The kiosk and who stands before it."""
+
+    kiosk: EmbeddedKiosk
+    clock: SimulatedClock
+    page: Page
+
+    def at(self, kind: str) -> None:
+        """Wait until a screen of this kind is shown."""
+        self.page.locator(f"main.{kind}").wait_for(timeout=PATIENCE)
+
+    def title(self, words: str) -> None:
+        """Wait until the title says so."""
+        expect(self.page.locator("#title")).to_contain_text(words, timeout=PATIENCE)
+
+    def press(self, name: str) -> None:
+        """Press the button with this id."""
+        self.page.locator(f"#{name}").click(timeout=PATIENCE)
+
+    def enter(self, pin: str) -> None:
+        """Type a PIN on the screen's pad."""
+        self.at("ask_pin")
+        for typed, digit in enumerate(pin, 1):
+            self.press(f"key-{digit}")
+            expect(self.page.locator("#dots")).to_have_text("●" * typed, timeout=PATIENCE)
+        self.press("enter")
+
+    def insert(self, profile: str = "adult-3.0") -> None:
+        self.kiosk.panel.insert(profile)
+
+    def remove(self) -> None:
+        self.kiosk.panel.remove()
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass."""
+        self.kiosk.panel.advance(seconds)
+
+    def text(self) -> str:
+        """Everything that is on the screen, on one line."""
+        return re.sub(r"\s+", " ", self.page.locator("body").inner_text())
+
+    def press_item(self, key: str) -> None:
+        """Choose from the menu, on whichever of its pages it stands."""
+        self.at("menu")
+        while self.page.locator(f"#item-{key}").count() == 0:
+            before = self.kiosk.running.stage.page.revision
+            self.press("more" if self.page.locator("#more").count() else "back")
+            self.after(before)
+        self.press(f"item-{key}")
+
+    def after(self, revision: int) -> None:
+        """Wait until a later screen than this stands."""
+        self.page.wait_for_function(
+            "before => Number(document.documentElement.dataset.revision) > before",
+            arg=revision,
+            timeout=PATIENCE,
+        )
+
+    def menu(self) -> list[str]:
+        """The functions on every page of the menu."""
+        self.at("menu")
+        keys: list[str] = []
+        while True:
+            shown = self.page.locator(".tile").evaluate_all("all => all.map(one => one.id)")
+            keys += [name.removeprefix("item-") for name in shown]
+            if self.page.locator("#more").count() == 0:
+                return keys
+            before = self.kiosk.running.stage.page.revision
+            self.press("more")
+            self.after(before)
+
+    def leave_menu(self) -> None:
+        """Wait until something that stands has come after the menu."""
+        self.page.locator("main:not(.menu):not(.progress)").wait_for(timeout=PATIENCE)
+
+    def back_to_menu(self) -> None:
+        """Leave whatever is on the screen, until the menu is there again."""
+        for _ in range(20):
+            self.page.locator("main:not(.progress)").wait_for(timeout=PATIENCE)
+            if self.page.locator("main.menu").count():
+                return
+            before = self.kiosk.running.stage.page.revision
+            for name in ("cancel", "no", "next"):
+                if self.page.locator(f"#{name}").count():
+                    self.press(name)
+                    break
+            self.after(before)
+        raise AssertionError("no way back to the menu")
+
+    def shows(self, words: str) -> None:
+        """Wait until the screen shows these words."""
+        expect(self.page.locator("main")).to_contain_text(words, timeout=PATIENCE)
+
+    def shows_digits(self, count: int) -> None:
+        """Wait until so many digits of a PIN are counted."""
+        expect(self.page.locator("#dots")).to_have_text("●" * count, timeout=PATIENCE)
+
+    def note(self, zh: str, en: str) -> None:
+        """Wait for a note that says this, in either language."""
+        expect(self.page.locator(".note")).to_contain_text(re.compile(f"{zh}|{en}"))
+
+    def usually(self, *likes: str) -> None:
+        """Have every visitor like it so, instead of each choosing it anew."""
+        stage = self.kiosk.running.stage
+        for name in likes:
+            stage.prefer(name)
+        stage.usual = stage.page.preferences
+
+    def trouble(self) -> None:
+        """The reader goes away."""
+        self.kiosk.running.inbox.put(ReaderTrouble(ServiceUnavailable("gone")))
+
+
+def launch(playwright: Playwright) -> Browser:
+    """A real Chromium."""
+    return playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
+
+
+@contextmanager
+def standing(browser: Browser, url: str, size: tuple[int, int] = LANDSCAPE) -> Iterator[Page]:
+    """A page of its own before a kiosk; whatever its script complains about fails."""
+    width, height = size
+    context = browser.new_context(
+        viewport={"width": width, "height": height}, reduced_motion="reduce"
+    )
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto(url)
+    page.locator("#title").wait_for(timeout=PATIENCE)
+    yield page
+    context.close()
+    assert complaints == []
+    origin = url.split("?")[0]
+    assert [one for one in requests if not one.startswith((origin, "data:"))] == []
