@@ -20,6 +20,10 @@ class Function(StrEnum):
     QUERY = "query"
     ACTIVATION = "activation"
     SETTLEMENT = "settlement"
+    CANCELLATION = "cancel"
+    CONTRIBUTION = "contribution"
+    BENEFITS = "benefits"
+    RECORDS = "records"
     PIN_CHANGE = "pin"
 
     @property
@@ -28,7 +32,15 @@ class Function(StrEnum):
         return self in _VALUE
 
 
-_VALUE = frozenset({Function.ACTIVATION, Function.SETTLEMENT})
+_VALUE = frozenset(
+    {
+        Function.ACTIVATION,
+        Function.SETTLEMENT,
+        Function.CANCELLATION,
+        Function.CONTRIBUTION,
+        Function.BENEFITS,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +86,10 @@ KIOSK: Policies = {
     Function.QUERY: _OFFLINE,
     Function.ACTIVATION: FunctionPolicy(requires_activation=False),
     Function.SETTLEMENT: FunctionPolicy(),
+    Function.CANCELLATION: FunctionPolicy(),
+    Function.CONTRIBUTION: FunctionPolicy(),
+    Function.BENEFITS: FunctionPolicy(),
+    Function.RECORDS: FunctionPolicy(),
     Function.PIN_CHANGE: _OFFLINE,
 }
 """A terminal that nobody watches: the PIN is asked for everything but reading the card's face."""

@@ -15,6 +15,7 @@ from backend_client.messages import (
     CardState,
     CardStatus,
     Insurance,
+    InsuranceKind,
     InsuranceStatus,
     Split,
 )
@@ -38,6 +39,14 @@ _INSURANCE_STATUS: dict[InsuranceStatus, Text] = {
     "insured": Text("参保", "insured"),
     "suspended": Text("暂停", "suspended"),
     "ended": Text("终止", "ended"),
+}
+
+KINDS: dict[InsuranceKind, Text] = {
+    "pension": Text("养老保险", "Pension insurance"),
+    "medical": Text("医疗保险", "Medical insurance"),
+    "work_injury": Text("工伤保险", "Work injury insurance"),
+    "unemployment": Text("失业保险", "Unemployment insurance"),
+    "maternity": Text("生育保险", "Maternity insurance"),
 }
 
 

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from backend_client.codec import encode
 from backend_client.errors import BadRequest
 from backend_client.messages import BillList, CardRef
+from backend_client.money_messages import Benefit, ContributionBill
 from simulator.backoffice.accounts import INSURANCES
 from simulator.backoffice.backoffice import BackOffice
 from simulator.backoffice.bank_function import BankEvent
@@ -25,6 +26,7 @@ from simulator.backoffice.days import local
 from simulator.backoffice.errors import BadRecord, Refused
 from simulator.backoffice.lifecycle import Event, State
 from simulator.backoffice.listings import follow
+from simulator.backoffice.money_schema import BenefitRow, ContributionBillRow
 from simulator.backoffice.records import (
     AccountRecord,
     BillLineRecord,
@@ -70,6 +72,8 @@ def register(
     card: CardRecord,
     accounts: AccountRecord | None = None,
     bills: Sequence[BillRecord] = (),
+    due: Sequence[ContributionBill] = (),
+    benefits: Sequence[Benefit] = (),
 ) -> bool:
     """Take in a card with all that belongs to it; False when the card is registered already.
 
@@ -87,6 +91,8 @@ def register(
             row = _add_holder(backoffice, session, holder, accounts or AccountRecord(), now)
             _add_card(backoffice, session, row, card, now)
             _add_bills(backoffice, session, row, bills)
+            _add_due(session, row, due)
+            _add_benefits(session, row, benefits)
     except BadRequest as error:
         raise BadRecord(f"{error.pointer} breaks the rule '{error.rule}'") from None
     except Refused as refused:
@@ -124,7 +130,23 @@ def register_entry(
     )
     accounts = AccountRecord(entry.get("current_account_fen", 0), entry.get("past_accounts_fen", 0))
     bills = [_bill(fields) for fields in entry.get("bills", ())]
-    return register(backoffice, holder=holder, card=card, accounts=accounts, bills=bills)
+    due = [
+        ContributionBill(**{**fields, "due": _date(fields["due"])})
+        for fields in entry.get("contribution_bills", ())
+    ]
+    benefits = [
+        Benefit(**{**fields, "paid_on": _date(fields["paid_on"])}, confirmed_at=None)
+        for fields in entry.get("benefits", ())
+    ]
+    return register(
+        backoffice,
+        holder=holder,
+        card=card,
+        accounts=accounts,
+        bills=bills,
+        due=due,
+        benefits=benefits,
+    )
 
 
 def _add_holder(
@@ -182,6 +204,18 @@ def _add_bills(
             raise BadRecord(f"bills: {bill.bill_id} is there already")
         covered = [line.is_covered for line in bill.lines]
         backoffice.bills.add(session, holder, bill.message(), covered)
+
+
+def _add_due(session: Session, holder: int, due: Sequence[ContributionBill]) -> None:
+    for each in due:
+        encode(each)
+        session.add(ContributionBillRow(holder=holder, **asdict(each)))
+
+
+def _add_benefits(session: Session, holder: int, benefits: Sequence[Benefit]) -> None:
+    for each in benefits:
+        encode(each)
+        session.add(BenefitRow(holder=holder, **asdict(each)))
 
 
 def _bill(fields: Mapping[str, Any]) -> BillRecord:

@@ -66,6 +66,30 @@ class BillEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class ContributionBillEntry:
+    """A contribution that is due for one month ("YYYY-MM")."""
+
+    bill_id: str
+    kind: str
+    month: str
+    amount_fen: int
+    due: date
+
+
+@dataclass(frozen=True, slots=True)
+class BenefitEntry:
+    """A benefit that was paid and whose receipt is not confirmed."""
+
+    benefit_id: str
+    kind: str
+    name_zh: str
+    name_en: str
+    period: str
+    amount_fen: int
+    paid_on: date
+
+
+@dataclass(frozen=True, slots=True)
 class RegisterEntry:
     """One card and its holder in the register. `state` is a state of the message `CardStatus`."""
 
@@ -77,6 +101,8 @@ class RegisterEntry:
     current_account_fen: int = field(default=0, repr=False)
     past_accounts_fen: int = field(default=0, repr=False)
     bills: tuple[BillEntry, ...] = field(default=(), repr=False)
+    contribution_bills: tuple[ContributionBillEntry, ...] = field(default=(), repr=False)
+    benefits: tuple[BenefitEntry, ...] = field(default=(), repr=False)
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> RegisterEntry:
@@ -87,6 +113,14 @@ class RegisterEntry:
                 ContributionEntry(**item) for item in fields.get("contributions", ())
             ),
             "bills": tuple(_bill(item) for item in fields.get("bills", ())),
+            "contribution_bills": tuple(
+                ContributionBillEntry(**{**item, "due": date.fromisoformat(item["due"])})
+                for item in fields.get("contribution_bills", ())
+            ),
+            "benefits": tuple(
+                BenefitEntry(**{**item, "paid_on": date.fromisoformat(item["paid_on"])})
+                for item in fields.get("benefits", ())
+            ),
         }
         return cls(**{**fields, **lists})
 

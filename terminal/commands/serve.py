@@ -1,4 +1,4 @@
-"""`ssct query`, `activate`, `settle` and `pin`: one function for the card in the reader."""
+"""`ssct query`, `activate`, `settle` and the other functions: one of them for one card."""
 
 from __future__ import annotations
 
@@ -7,7 +7,16 @@ from argparse import ArgumentParser, Namespace
 from terminal.commands.options import add_common, add_personal, add_reader
 from terminal.exit_codes import ExitCode
 
-_FUNCTIONS = {"query": "query", "activate": "activation", "settle": "settlement", "pin": "pin"}
+_FUNCTIONS = {
+    "query": "query",
+    "activate": "activation",
+    "settle": "settlement",
+    "cancel": "cancel",
+    "contribution": "contribution",
+    "benefits": "benefits",
+    "records": "records",
+    "pin": "pin",
+}
 """The command's name, and the function's in the settings."""
 
 

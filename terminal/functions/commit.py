@@ -8,18 +8,23 @@ became of it before anybody says anything to the holder. It is never sent again.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import Any, TypeVar
 
+from backend_client.channels.channel import Reference, SettlementChannel
 from backend_client.codec import Message, encode
 from backend_client.errors import BackendError, NotEnrolled
 from backend_client.errors import Refused as RefusedByCentre
 from terminal.clock import local
 from terminal.errors import TerminalError
+from terminal.flow import agreement, committing
 from terminal.functions.earlier import told
-from terminal.outcome import Outcome, Refused, Unknown
+from terminal.functions.entry import admitted
+from terminal.outcome import Cancelled, Outcome, Refused, Stopped, Unknown
+from terminal.policy import Function
 from terminal.receipt import Receipt
 from terminal.resolution import as_found
+from terminal.screens import Answer, Confirm, Screen
 from terminal.store.journal import Evidence, Operation, State
 from terminal.text import Text
 from terminal.visit import Visit
@@ -111,6 +116,47 @@ def abandon(visit: Visit, prepared: Operation) -> None:
         log.warning("operation %s is left as it is: %s", prepared.number, error.code)
     finally:
         journal.let_go(prepared)
+
+
+def agreed_upon(
+    visit: Visit, function: Function, prepared: Operation, screen: Confirm, progress: Text
+) -> Generator[Screen, Answer, Outcome | None]:
+    """Have the holder agree to what was prepared; None when nothing speaks against committing it.
+
+    Admission is asked again and the card proves that it is still there. Otherwise the operation is
+    closed: it was never sent.
+    """
+    try:
+        refused = yield from _consent(visit, function, screen, progress)
+    except BaseException:
+        abandon(visit, prepared)
+        raise
+    if refused is not None:
+        abandon(visit, prepared)
+    return refused
+
+
+def _consent(
+    visit: Visit, function: Function, screen: Confirm, progress: Text
+) -> Generator[Screen, Answer, Outcome | None]:
+    if not (yield from agreement(screen)):
+        return Stopped(Cancelled())
+    decision = admitted(visit, function)
+    if isinstance(decision, Refused):
+        return decision
+    visit.still_here()
+    yield from committing(progress.zh, progress.en)
+    return None
+
+
+def give_up(channel: SettlementChannel, reference: Reference) -> None:
+    """Take back what a trial left at the centre. Never raises: nothing of it is money."""
+    try:
+        channel.give_up(reference)
+    except BackendError as error:
+        log.info("a trial is left at the centre: %s", error.code)
+    except Exception:
+        log.exception("a trial is left at the centre")
 
 
 def unfinished(

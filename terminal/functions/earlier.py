@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Generator
 
-from terminal.functions.receipts import settlement_receipt
+from terminal.functions.receipts import receipt_of
 from terminal.screens import Answer, Message, ReceiptScreen, Screen, Tone
 from terminal.store.journal import Kind, Operation, State
 from terminal.text import Text
@@ -21,6 +21,9 @@ _SETTLED = Text(
     "上一笔结算已完成，这是结算单。", "Your last bill was settled. Here is the receipt."
 )
 _ACTIVE = Text("上一次开通已完成。", "The activation you asked for last time is done.")
+_DONE = Text(
+    "上一次业务已办成，这是凭条。", "What you asked for last time is done. Here is the receipt."
+)
 _UNDONE = Text("上一笔业务没有办成。", "What you asked for last time was not done.")
 _NOT_CHARGED = Text("没有扣款，可以重新办理。", "Nothing was charged. You may start again.")
 _NUMBER = Text("流水号：{number}", "Number: {number}")
@@ -50,5 +53,6 @@ def _screens(visit: Visit, operation: Operation) -> tuple[Screen, ...]:
         return (Message(_UNDONE, (_NOT_CHARGED, number), Tone.WARNING, "OPERATION_REVERSED"),)
     if operation.kind is Kind.ACTIVATION:
         return (Message(_ACTIVE, (number,), Tone.SUCCESS),)
-    receipt = settlement_receipt(visit, operation)
-    return Message(_SETTLED, (number,), Tone.SUCCESS), ReceiptScreen(receipt)
+    receipt = ReceiptScreen(receipt_of(visit, operation))
+    said = _SETTLED if operation.kind is Kind.SETTLEMENT else _DONE
+    return Message(said, (number,), Tone.SUCCESS), receipt

@@ -1,15 +1,17 @@
-"""Receipts of settlements, from what the journal keeps: at once, or when the holder is back."""
+"""Receipts of what was done, from what the journal keeps: at once, or when the holder is back."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Mapping
 
 from backend_client.codec import decode
 from backend_client.messages import Settlement
+from backend_client.money_messages import BenefitReceipt, Cancellation, ContributionPayment
 from terminal.clock import local
 from terminal.receipt import Receipt, ReceiptLine
-from terminal.sections import split_lines
-from terminal.store.journal import Operation
+from terminal.sections import KINDS, split_lines
+from terminal.store.journal import Kind, Operation
 from terminal.text import Text
 from terminal.visit import Visit
 
@@ -37,6 +39,61 @@ def settlement_receipt(
         log.exception("operation %s is settled, its receipt cannot be made", operation.number)
         at = local(operation.changed_at)
         return Receipt(_RECEIPT, operation.number, at, visit.place, (), (_NO_DETAILS,))
+
+
+def receipt_of(visit: Visit, operation: Operation) -> Receipt:
+    """The receipt of a confirmed operation of any kind that has one.
+
+    Never raises, like `settlement_receipt`.
+    """
+    if operation.kind is Kind.SETTLEMENT:
+        return settlement_receipt(visit, operation)
+    title, lines_of = _OTHERS[operation.kind]
+    at = local(operation.changed_at)
+    try:
+        lines = lines_of(operation)
+    except Exception:
+        log.exception("operation %s is done, its receipt cannot be made", operation.number)
+        return Receipt(title, operation.number, at, visit.place, (), (_NO_DETAILS,))
+    return Receipt(title, operation.number, at, visit.place, lines, (_KEEP,))
+
+
+def _cancellation_lines(operation: Operation) -> tuple[ReceiptLine, ...]:
+    made = decode(Cancellation, operation.result)
+    accounts = made.current_account_after_fen + made.past_accounts_after_fen
+    return (
+        ReceiptLine(Text("原结算编号", "Settlement"), made.settlement_id),
+        ReceiptLine(Text("撤销编号", "Cancellation"), made.cancellation_id),
+        *split_lines(made.split),
+        ReceiptLine.amount(Text("账户余额", "Account balance after"), accounts),
+    )
+
+
+def _payment_lines(operation: Operation) -> tuple[ReceiptLine, ...]:
+    made = decode(ContributionPayment, operation.result)
+    months = str(made.months_paid)
+    return (
+        ReceiptLine(Text("险种", "Insurance"), KINDS[made.kind].zh),
+        ReceiptLine(Text("缴费月份", "Month"), made.month),
+        ReceiptLine(Text("缴费编号", "Payment"), made.payment_id),
+        ReceiptLine.amount(Text("缴费金额", "Paid"), made.amount_fen, strong=True),
+        ReceiptLine(Text("累计缴费月数", "Months paid in all"), months),
+    )
+
+
+def _benefit_lines(operation: Operation) -> tuple[ReceiptLine, ...]:
+    made = decode(BenefitReceipt, operation.result)
+    return (
+        ReceiptLine(Text("待遇编号", "Benefit"), made.benefit_id),
+        ReceiptLine.amount(Text("金额", "Amount"), made.amount_fen, strong=True),
+    )
+
+
+_OTHERS: Mapping[Kind, tuple[Text, Callable[[Operation], tuple[ReceiptLine, ...]]]] = {
+    Kind.CANCELLATION: (Text("结算撤销凭条", "Cancellation receipt"), _cancellation_lines),
+    Kind.CONTRIBUTION: (Text("社会保险缴费凭条", "Contribution receipt"), _payment_lines),
+    Kind.BENEFIT: (Text("待遇领取确认凭条", "Benefit receipt"), _benefit_lines),
+}
 
 
 def _receipt(visit: Visit, operation: Operation, department: str | None) -> Receipt:

@@ -6,15 +6,13 @@ and books exactly those. Before the holder has agreed nothing is booked anywhere
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Generator
 
 from backend_client.channels.channel import Tried
-from backend_client.errors import BackendError
 from backend_client.messages import Bill, ConfirmRequest, Trial, TrialRequest
 from terminal.centre import CHANNEL, REFERENCE
 from terminal.flow import Flow, agreement, choice, committing, working
-from terminal.functions.commit import abandon, commit, unfinished
+from terminal.functions.commit import abandon, commit, give_up, unfinished
 from terminal.functions.earlier import earlier, told
 from terminal.functions.entry import admitted, holder_verified
 from terminal.functions.receipts import settlement_receipt
@@ -25,8 +23,6 @@ from terminal.sections import bill_section, money, split_sections
 from terminal.store.journal import Kind, Operation
 from terminal.text import Text
 from terminal.visit import Visit
-
-log = logging.getLogger(__name__)
 
 _CHOOSE = Text("请选择要结算的账单", "Which bill do you want to settle?")
 _CONFIRM = Text("请核对金额，确认结算", "Please check the amounts and confirm")
@@ -101,11 +97,12 @@ def _settled(visit: Visit, bill: Bill) -> Flow:
     except BaseException:
         # Cancel, removal, an error, the end of the program: nothing has been settled.
         abandon(visit, prepared)
-        _give_up(visit, tried)
+        if tried is not None:
+            give_up(visit.channel, tried.reference)
         raise
     if refused is not None:
         abandon(visit, prepared)
-        _give_up(visit, tried)
+        give_up(visit.channel, tried.reference)
         return refused
     return _committed(visit, bill, prepared, tried)
 
@@ -126,18 +123,6 @@ def _committed(visit: Visit, bill: Bill, prepared: Operation, tried: Tried) -> O
         return failed
     receipt = settlement_receipt(visit, operation, bill.department)
     return Done(_SETTLED, receipt, lambda: told(visit, operation))
-
-
-def _give_up(visit: Visit, tried: Tried | None) -> None:
-    """Take back what the trial left at the centre. Never raises: nothing of it is money."""
-    if tried is None:
-        return
-    try:
-        visit.channel.give_up(tried.reference)
-    except BackendError as error:
-        log.info("a trial is left at the centre: %s", error.code)
-    except Exception:
-        log.exception("a trial is left at the centre")
 
 
 def _disagreed(visit: Visit, bill: Bill, trial: Trial) -> Generator[Screen, Answer, Outcome | None]:

@@ -243,6 +243,31 @@ class Journal:
             rows = connection.execute(query).all()
         return tuple(self._operation(row._asdict()) for row in rows)
 
+    def settled(self, card_id: str, at_most: int = 20) -> tuple[Operation, ...]:
+        """The card's settlements that stand and are not being taken back, newest first."""
+        query = (
+            select(operation)
+            .where(operation.c.card_index == self._store.index(card_id))
+            .where(operation.c.kind.in_([Kind.SETTLEMENT.value, Kind.CANCELLATION.value]))
+            .order_by(operation.c.prepared_at.desc(), operation.c.number.desc())
+        )
+        with self._store.reading() as connection:
+            rows = connection.execute(query).all()
+        found = [self._operation(row._asdict()) for row in rows]
+        taken_back = {
+            one.payload.get("settlement_number")
+            for one in found
+            if one.kind is Kind.CANCELLATION and (one.state.is_open or one.state is State.CONFIRMED)
+        }
+        standing = [
+            one
+            for one in found
+            if one.kind is Kind.SETTLEMENT
+            and one.state is State.CONFIRMED
+            and one.number not in taken_back
+        ]
+        return tuple(standing[:at_most])
+
     def untold(self, card_id: str) -> tuple[Operation, ...]:
         """What ended for this card, and its holder does not know, in order."""
         query = (
