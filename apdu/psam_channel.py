@@ -159,10 +159,13 @@ class PsamChannel:
 
     # Any command
 
-    def send(self, command: Command, what: str) -> Response:
-        """Send a command and return the answer, whatever its status word."""
+    def send(self, command: Command, what: str, *, alone: bool = False) -> Response:
+        """Send a command and return the answer, whatever its status word.
+
+        `alone`: nobody needs the answer's data, so nothing is sent to fetch them.
+        """
         with self._as_module_errors(what):
-            return self._channel.send(command, what)
+            return self._channel.send(command, what, alone=alone)
 
     def send_for(self, command: Command, what: str, province: int) -> Response:
         """Send a command about a card of `province`.
@@ -203,7 +206,7 @@ class PsamChannel:
 
     def _select(self, p1: int, data: bytes) -> bool:
         what = f"PSAM SELECT {data.hex().upper()}"
-        response = self.send(Command(0x00, 0xA4, p1, 0, data), what)
+        response = self.send(Command(0x00, 0xA4, p1, 0, data), what, alone=True)
         if response.sw in _NOT_THERE:
             return False
         checked(response, what)

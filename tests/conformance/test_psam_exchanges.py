@@ -148,7 +148,6 @@ class Heard(Layer):
             False,
             [
                 "00A4040006D15600000590",
-                "00C000000A",
                 "BFDE481218{level3}{level2}{challenge}",
                 "80FA000008{original}",
                 "00C0000008",
@@ -159,9 +158,7 @@ class Heard(Layer):
             True,
             [
                 "00A404000F7378332E73682EC9E7BBE1B1A3D5CF",
-                "00C0000013",
                 "00A4000002DF01",
-                "00C000000A",
                 "BFDE481220{level3}{level2}{challenge}0000000000000000",
                 "80FA000010{original}0000000000000000",
                 "00C0000010",
@@ -172,6 +169,7 @@ class Heard(Layer):
 def test_our_terminal_sends_what_the_scripts_send(
     algorithm: Algorithm, environments: bool, script: list[str]
 ) -> None:
+    """All but GET RESPONSE after SELECT: nobody needs what a PSAM says of its applications."""
     profile = replace(PROFILE, algorithms=frozenset({algorithm}), environments=environments)
     line = Heard(SimulatedPsam(profile, random=Random(3).randbytes))
     psam = PsamCard(line)

@@ -31,7 +31,7 @@ from apdu.status import (
     ReaderBusy,
     StatusError,
 )
-from simulator.card.card import SimulatedCard
+from simulator.card.card import Protocol, SimulatedCard
 from simulator.card.profile import load_profile
 from simulator.hsm import SoftwareHsm
 
@@ -230,6 +230,29 @@ def test_closing_powers_the_card_of_a_half_done_form_off() -> None:
     assert driver.read_card_bas_hsm_step1(1).ok
     driver.close()
     reader.connect(exclusive=True).close()
+
+
+# Few commands
+
+
+class Counting(SimulatedCard):
+    """Counts the commands it gets."""
+
+    commands = 0
+
+    def transmit(self, command: bytes) -> bytes:
+        self.commands += 1
+        return super().transmit(command)
+
+
+@pytest.mark.parametrize(
+    ("name", "protocol", "least"),
+    [("adult-2.0", "T0", 6), ("adult-3.0", "T0", 8), ("adult-3.0", "TCL", 6)],
+)
+def test_a_basic_read_takes_no_command_too_many(name: str, protocol: Protocol, least: int) -> None:
+    chip = Counting(load_profile(name), random=Random(1).randbytes, protocol=protocol)
+    assert Driver(devices(InProcessReader("slot", chip))).read_card_bas(3).ok
+    assert chip.commands == least
 
 
 # Codes

@@ -155,7 +155,7 @@ def test_key_numbers_tell_who_issued_the_key(numbers: list[int], level: KeyLevel
 def test_the_terminal_number_is_read_once() -> None:
     psam, line = heard()
     _ = psam.terminal_number
-    assert line.new() == ["00A40000023F00", "00C0000013", "00B0960006"]
+    assert line.new() == ["00A40000023F00", "00B0960006"]
     _ = psam.terminal_number
     assert line.new() == []
 
