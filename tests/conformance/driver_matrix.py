@@ -20,6 +20,7 @@ from apdu.ssc.driver import PinCancelled, PinPrompt, PinTimeout
 from apdu.ssc.keys import KeyName
 from apdu.status import CardRemoved
 from simulator.card.card import SimulatedCard
+from simulator.card.description import Condition
 from simulator.card.profile import CardProfile, load_profile
 from simulator.psam import PsamProfile
 from tests.conformance.driver_bench import (
@@ -154,6 +155,16 @@ def with_sample(at: Bench) -> Bench:
     return at
 
 
+class Answers(SimulatedCard):
+    """A card that answers one command with a status word of its own."""
+
+    to = b""
+    sw = b""
+
+    def transmit(self, command: bytes) -> bytes:
+        return self.sw if command.startswith(self.to) else super().transmit(command)
+
+
 # iReadCardBas
 
 
@@ -247,6 +258,63 @@ def a_psam_without_irk(at: Bench) -> None:
     with_sample(at)
     at.insert_psam(without(KeyName.IRK))
     assert at.basic().code == -27272
+
+
+@row()
+def a_chip_that_is_no_social_security_card(at: Bench) -> None:
+    """A card whose environment is found by neither name nor number."""
+    profile = sample(at.version)
+    card = Answers(profile, random=Random(1).randbytes)
+    card.to, card.sw = bytes.fromhex("00A4"), bytes.fromhex("6A82")
+    at.insert(profile, chip=card)
+    assert at.basic().code == -1
+
+
+@row()
+def a_card_that_was_blocked(at: Bench) -> None:
+    for condition in (Condition.CARD_BLOCKED, Condition.APPLICATION_BLOCKED):
+        at.insert(replace(sample(at.version), condition=condition))
+        assert at.basic().code == -37635
+        assert at.verify(PIN).code == -37635
+
+
+@row()
+def a_malformed_card_id(at: Bench) -> None:
+    wrong = "990100D15600000600000001FFFFFFFF"
+    at.insert(issued(at.version, SSSEEF05={"01": {"hex": wrong}}))
+    assert at.basic() == (-20, "卡识别码格式错误")
+
+
+@row(versions=("3.0",))
+def a_blank_card_gives_empty_fields(at: Bench) -> None:
+    empty = {"hex": "00" * 9}
+    profile = issued(
+        "3.0",
+        SSSEEF05={"07": empty, "05": {"hex": "FF" * 4}, "06": {"hex": "00" * 4}},
+        SSSEEF06={"08": "", "09": "", "4E": "", "0D": ""},
+    )
+    at.insert(profile)
+    fields = LINES["3.0"].split("|")
+    for blank in (1, 2, 4, 7, 8):
+        fields[blank] = ""
+    assert at.basic() == (0, "|".join(fields))
+
+
+@row(versions=("2.0",))
+def sloppy_data_are_read_as_far_as_they_go(at: Bench) -> None:
+    """Facts 3.1 and 3.4: a year in ASCII, a version closed by 00, a number that is too long."""
+    profile = issued(
+        "2.0",
+        SSSEEF05={
+            "03": {"hex": "322E3000"},
+            "05": {"hex": "32303132"},
+            "07": {"hex": b"B990100219".hex()},
+        },
+    )
+    at.insert(profile)
+    fields = LINES["2.0"].split("|")
+    fields[6], fields[7] = "2.0", "2012"
+    assert at.basic() == (0, "|".join(fields))
 
 
 class PulledAfter(SimulatedCard):
@@ -631,16 +699,6 @@ def a_debit_without_the_pin(at: Bench) -> None:
     assert at.debit(PAYMENT, "000000") == (-51, "2")
     assert at.debit(PAYMENT, PinCancelled("cancel")).code == -31
     assert at.records(PIN) == (0, "")
-
-
-class Answers(SimulatedCard):
-    """A card that answers one command with a status word of its own."""
-
-    to = b""
-    sw = b""
-
-    def transmit(self, command: bytes) -> bytes:
-        return self.sw if command.startswith(self.to) else super().transmit(command)
 
 
 @row()

@@ -255,6 +255,30 @@ def test_a_basic_read_takes_no_command_too_many(name: str, protocol: Protocol, l
     assert chip.commands == least
 
 
+@pytest.mark.parametrize(
+    ("address", "reads"),
+    [
+        ("DF03EF06|45|$", ["00B2450016"]),  # one record of a file of 401 bytes
+        ("DF03EF06|45|46|$", ["00B2450016", "00B2460004"]),
+        ("DF01EF0A|37|38|39|$", ["00B201550F"]),  # the whole of a small one
+        ("DF01EF15|40:2|$", ["00B201ADA5"]),  # records that share a tag
+        ("SSSEEF05|07|$", []),  # known since the card was selected
+    ],
+)
+def test_no_more_is_read_than_is_asked_for(address: str, reads: list[str]) -> None:
+    sent: list[str] = []
+
+    class Listening(SimulatedCard):
+        def transmit(self, command: bytes) -> bytes:
+            sent.append(command.hex().upper())
+            return super().transmit(command)
+
+    chip = Listening(load_profile("adult-3.0"), random=Random(1).randbytes)
+    result = Driver(devices(InProcessReader("slot", chip))).read_card(1, 2, INFO, address)
+    assert result.ok
+    assert [one for one in sent if one.startswith("00B2")][1:] == reads
+
+
 # Codes
 
 

@@ -18,13 +18,14 @@ from apdu.ssc.card import ENVIRONMENT
 from apdu.ssc.driver.address import parse_addresses, parse_data
 from apdu.ssc.driver.card_info import parse_card_info
 from apdu.ssc.driver.device import Device, Devices, wanted_key, wants_pin
-from apdu.ssc.driver.files import check_address, prepare_write, read_addressed
 from apdu.ssc.driver.interrupted import InterruptedDebits
 from apdu.ssc.driver.operations import require_writable
 from apdu.ssc.driver.payment import Payment, receipt
+from apdu.ssc.driver.reading import check_address, read_addressed
 from apdu.ssc.driver.result import DriverRefusal, ResultCode
 from apdu.ssc.driver.steps import Exchange
 from apdu.ssc.driver.text import barred, basic_line
+from apdu.ssc.driver.writing import prepare_write
 from apdu.ssc.filespec import Access
 from apdu.ssc.keys import KeyName
 from apdu.ssc.maintenance import RELOAD_PIN, UNBLOCK_PIN

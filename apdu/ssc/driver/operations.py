@@ -10,12 +10,13 @@ from apdu.ssc.card import ENVIRONMENT
 from apdu.ssc.driver.address import FileAddress, parse_addresses, parse_data
 from apdu.ssc.driver.card_info import parse_card_info
 from apdu.ssc.driver.device import Device, Devices
-from apdu.ssc.driver.files import check_address, prepare_write, read_addressed
 from apdu.ssc.driver.interrupted import InterruptedDebits
 from apdu.ssc.driver.payment import Payment, receipt, records_text
 from apdu.ssc.driver.pin_pad import PinPrompt
+from apdu.ssc.driver.reading import check_address, read_addressed
 from apdu.ssc.driver.result import DriverRefusal, ResultCode
 from apdu.ssc.driver.text import basic_line
+from apdu.ssc.driver.writing import prepare_write
 from apdu.ssc.files import file_map
 from apdu.ssc.filespec import EfSpec, Rule
 from apdu.ssc.keys import KeyName

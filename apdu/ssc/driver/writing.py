@@ -1,4 +1,4 @@
-"""Reading and writing files by their addresses, once their rules have been met (facts 6.3)."""
+"""Writing files by their addresses, once their rules have been met (facts 6.3)."""
 
 from __future__ import annotations
 
@@ -7,67 +7,14 @@ from dataclasses import dataclass, field
 
 from apdu.command import SHORT_DATA_MAX
 from apdu.ssc.card import SocialSecurityCard
-from apdu.ssc.contents import decode_row
-from apdu.ssc.driver.address import FileAddress, FileData
+from apdu.ssc.driver.address import FileData
 from apdu.ssc.driver.result import DriverRefusal, ResultCode
-from apdu.ssc.driver.text import BAR, CARET, END, item_text, row_text, rows_text
-from apdu.ssc.file_reader import FileReader
+from apdu.ssc.driver.text import CARET
 from apdu.ssc.filespec import EfSpec, ItemType, RecordSpec, Structure
 from apdu.ssc.intention import encoded_record, encoded_row
-from apdu.ssc.rows import RowReader
 from apdu.ssc.values import Encodable, IllegalValue, Plain, ValueTooLong
 from apdu.ssc.writing import WriteNotConfirmed
 from apdu.status import StatusError, StatusWord
-
-
-def read_addressed(card: SocialSecurityCard, file: EfSpec, address: FileAddress) -> str:
-    """What the address asks for, in its own frame; the file has been opened.
-
-    Raises -14 for an address that does not fit the file, -27267 for a record that is not there.
-    """
-    return f"{address.text}{BAR}{_READERS[file.structure](card, file, address)}{END}"
-
-
-def check_address(file: EfSpec, address: FileAddress) -> None:
-    """Raise what `read_addressed` would raise before it asks the card."""
-    if file.structure is Structure.VARIABLE:
-        address.items(file)
-    elif file.structure is Structure.CYCLIC:
-        address.row()
-    else:
-        address.require_whole()
-
-
-def _items(card: SocialSecurityCard, file: EfSpec, address: FileAddress) -> str:
-    content = FileReader(card).read_opened(file)
-    texts = []
-    for wanted in address.items(file):
-        item = content.item(wanted.spec.tag, wanted.instance)
-        if item is None:
-            raise DriverRefusal(ResultCode.RECORD_NOT_FOUND, address.text)
-        texts.append(item_text(item))
-    return "".join(f"{text}{BAR}" for text in texts)
-
-
-def _rows(card: SocialSecurityCard, file: EfSpec, address: FileAddress) -> str:
-    number = address.row()
-    if number is None:
-        return rows_text(FileReader(card).read_opened(file))
-    row = RowReader(card.channel, card.reader.reading).row(file, number)
-    return row_text(decode_row(file, row))
-
-
-def _content(card: SocialSecurityCard, file: EfSpec, address: FileAddress) -> str:
-    address.require_whole()
-    (content,) = FileReader(card).read_opened(file).raw
-    return content.hex().upper() + BAR
-
-
-_READERS: dict[Structure, Callable[[SocialSecurityCard, EfSpec, FileAddress], str]] = {
-    Structure.VARIABLE: _items,
-    Structure.CYCLIC: _rows,
-    Structure.TRANSPARENT: _content,
-}
 
 
 @dataclass(frozen=True, slots=True)
