@@ -40,6 +40,7 @@ COMMANDS = {
     "kiosk": Entry("kiosk", "serve holders on a touch screen"),
     "sync": Entry("sync", "bring clock and blacklist up to date"),
     "status": Entry("status", "show how the terminal stands"),
+    "agent": Entry("agent", "serve the card to other programs and pages on this machine"),
     "enrol": Entry("enrol", "make this terminal known to the back office"),
     "diagnose": Entry("diagnose", "find out what does not work, and what to do"),
     "demo": Entry("demo", "the story of a card, on simulated parts"),

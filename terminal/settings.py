@@ -223,6 +223,27 @@ class PinPadSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class AgentSettings:
+    """The face for other programs on this machine.
+
+    `port` on this machine only; 0 takes a free one. `hosts` are names besides 127.0.0.1, localhost
+    and [::1] by which callers may name it. Pages of `origins` may call with a token; pages of
+    `unchanged_pages` may use the LD/T 33 socket without one, for what `unchanged_scopes` says.
+    A session whose caller is silent for `lease` is ended. `calls_per_minute` for each caller.
+    `device_number` is the last field of a basic read.
+    """
+
+    port: int
+    hosts: tuple[str, ...]
+    origins: tuple[str, ...]
+    unchanged_pages: tuple[str, ...]
+    unchanged_scopes: tuple[str, ...]
+    lease: timedelta
+    calls_per_minute: int
+    device_number: str
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All of it. `policy` has one entry for every function (terminal/policy.py)."""
 
@@ -238,6 +259,7 @@ class Settings:
     settlement: SettlementSettings
     printer: PrinterSettings
     pin_pad: PinPadSettings
+    agent: AgentSettings
     policy: Policies
 
 
@@ -245,6 +267,7 @@ _SECOND, _MINUTE, _HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(
 _YEAR = timedelta(days=366)
 _DIGITS = matching(r"\d{1,24}", "digits")
 _VERSION = one_of("1.0", "2.0", "3.0")
+_ORIGIN = matching(r"https?://[a-z0-9.-]{1,253}(:[0-9]{1,5})?", "origins like https://his.example")
 _SCOPES = ("social_security", "financial", "transport")
 
 _READ_SECTIONS: Readers = {
@@ -320,6 +343,16 @@ _READ_SECTIONS: Readers = {
         "one_housing": flag,
         "timeout": duration(5 * _SECOND, 4 * _MINUTE),
     },
+    "agent": {
+        "port": whole(0, 65_535),
+        "hosts": several(matching(r"[a-z0-9.-]{1,253}", "host names")),
+        "origins": several(_ORIGIN),
+        "unchanged_pages": several(_ORIGIN),
+        "unchanged_scopes": several(one_of("read", "write", "pin", "debit")),
+        "lease": duration(_SECOND, 10 * _MINUTE),
+        "calls_per_minute": whole(1, 100_000),
+        "device_number": matching(r"[0-9A-Za-z]{0,32}", "digits or letters"),
+    },
 }
 _READ_POLICY: Mapping[str, Read] = {
     "scope": one_of(*_SCOPES),
@@ -376,6 +409,16 @@ _DEFAULTS: Mapping[str, Mapping[str, Any]] = {
         "key_file": None,
         "one_housing": False,
         "timeout": timedelta(seconds=60),
+    },
+    "agent": {
+        "port": 8793,
+        "hosts": (),
+        "origins": (),
+        "unchanged_pages": (),
+        "unchanged_scopes": ("read",),
+        "lease": timedelta(seconds=60),
+        "calls_per_minute": 600,
+        "device_number": "",
     },
 }
 _KIOSK = {
@@ -446,6 +489,7 @@ def load_settings(file: Path | None, environ: Mapping[str, str]) -> Settings:
         settlement=SettlementSettings(**sources.section("settlement", defaults["settlement"])),
         printer=PrinterSettings(**sources.section("printer", defaults["printer"])),
         pin_pad=PinPadSettings(**sources.section("pin_pad", defaults["pin_pad"])),
+        agent=AgentSettings(**sources.section("agent", defaults["agent"])),
         policy={
             function: FunctionPolicy(**sources.section(f"policy.{function}", asdict(policy)))
             for function, policy in _POLICIES[profile].items()

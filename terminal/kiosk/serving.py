@@ -13,6 +13,7 @@ from terminal.errors import TerminalError
 _GRACE_SECONDS = 3
 _CONCURRENT = 64
 _BACKLOG = 32
+_LONGEST_MESSAGE = 64 * 1024
 
 
 class PortTaken(TerminalError):
@@ -25,14 +26,15 @@ class PortTaken(TerminalError):
 class LocalServer:
     """Serves `app` on 127.0.0.1. `port` 0 takes a free one; `address` tells which."""
 
-    def __init__(self, app: ASGIApp, port: int, name: str) -> None:
-        """Raises `PortTaken`."""
+    def __init__(self, app: ASGIApp, port: int, name: str, *, sockets: bool = False) -> None:
+        """With `sockets`, WebSockets too. Raises `PortTaken`."""
         self._socket = _listening(port)
         self.port: int = self._socket.getsockname()[1]
         config = uvicorn.Config(
             app,
             lifespan="off",
-            ws="none",
+            ws="websockets-sansio" if sockets else "none",
+            ws_max_size=_LONGEST_MESSAGE,
             log_config=None,
             access_log=False,
             server_header=False,

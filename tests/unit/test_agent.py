@@ -1,0 +1,476 @@
+"""The agent's operations, over HTTP, with real cards of the simulator and a real back office."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+from websockets.sync.client import connect
+
+from apdu.status import CardRemoved
+from simulator.card.card import SimulatedCard
+from simulator.card.profile import load_profile
+from terminal.agent.client import AgentClient, AgentProblem
+from terminal.agent.openapi import document
+from terminal.agent.operations import OPERATIONS
+from terminal.agent.scopes import Scope
+from terminal.functions import FUNCTIONS
+from tests.unit.agent_bench import MINUTE, AgentBench, agent_bench, until
+
+PIN = "246810"
+ADULT = load_profile("adult-3.0")
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[AgentBench]:
+    with agent_bench(tmp_path) as made:
+        yield made
+
+
+def refused(problem: pytest.ExceptionInfo[AgentProblem]) -> tuple[int, str]:
+    return problem.value.status, problem.value.code
+
+
+def test_a_card_is_read_and_given_back(bench: AgentBench) -> None:
+    bench.insert()
+    assert bench.client.readers() == [{"name": "embedded", "card": True}]
+    with bench.client.session() as card:
+        assert card.reader == "embedded"
+        basic = card.basic()
+        assert (basic["name"], basic["ssn"]) == (ADULT.holder.name, ADULT.holder.ssn)
+        assert basic["authentic"] is True
+        files = card.files("SSSEEF05", "DF01EF0A", "DF04EF05")
+        version = next(item for item in files[0]["items"] if item["place"] == "03")
+        assert version["value"]["en"] == "3.00"
+        assert bytes.fromhex(version["raw"]) == b"3.00"
+        assert card.admission("settlement")["admitted"] is True
+        assert card.renew()["lease"] == 60
+    bench.slot.connect(exclusive=True).close()
+    head = bench.scene.terminal.blacklist.head()
+    assert head is not None
+    assert bench.client.blacklist()["version"] == head.version
+
+
+@pytest.mark.article(25)
+@pytest.mark.article(27)
+def test_every_read_stands_in_the_audit_trail_with_its_caller(bench: AgentBench) -> None:
+    bench.insert()
+    token_id = bench.token.split("_")[1]
+    with bench.client.session() as card:
+        card.basic()
+        card.files("DF01EF0A")
+        card.verify_pin(PIN)
+    entries = bench.scene.terminal.audit.latest(card_id=ADULT.card.card_id.hex())
+    assert {entry.face for entry in entries} == {f"agent:{token_id}"}
+    functions = [entry.function for entry in reversed(entries)]
+    assert functions == ["read", "read", "read", "read DF01EF0A", "read", "verify PIN"]
+
+
+@pytest.mark.article(26)
+def test_a_card_that_is_not_admitted_is_not_read(bench: AgentBench) -> None:
+    bench.insert("forged")
+    with pytest.raises(AgentProblem) as problem, bench.client.session():
+        pass
+    assert refused(problem) == (403, "AGENT_NOT_ADMITTED")
+    assert problem.value.problem["reason"] == "NOT_AUTHENTIC"
+    assert problem.value.problem["article"] == 26
+    bench.slot.connect(exclusive=True).close()
+
+
+def test_a_card_is_waited_for(bench: AgentBench) -> None:
+    with pytest.raises(AgentProblem) as problem, bench.client.session(wait=0):
+        pass
+    assert refused(problem) == (409, "CARD_NONE")
+    with ThreadPoolExecutor() as threads:
+
+        def read() -> str:
+            with bench.client.session(wait=30) as card:
+                return str(card.basic()["name"])
+
+        reading = threads.submit(read)
+        bench.insert()
+        assert reading.result() == ADULT.holder.name
+
+
+def test_one_reader_one_session(bench: AgentBench) -> None:
+    bench.insert()
+    with bench.client.session():
+        with pytest.raises(AgentProblem) as problem, bench.client.session():
+            pass
+        assert refused(problem) == (409, "AGENT_READER_TAKEN")
+    with pytest.raises(AgentProblem) as unknown, bench.client.session("no such reader"):
+        pass
+    assert refused(unknown) == (404, "READER_NOT_FOUND")
+
+
+def test_another_callers_session_does_not_exist(bench: AgentBench) -> None:
+    bench.insert()
+    with AgentClient(bench.origin, bench.token_for(Scope.READ)) as other, other.session() as card:
+        answer = bench.http("GET", f"/v1/sessions/{card.id}/card")
+        assert answer.status_code == 404
+        assert answer.json()["code"] == "AGENT_SESSION_UNKNOWN"
+        assert card.basic()["name"] == ADULT.holder.name
+
+
+def test_a_caller_that_crashed_loses_the_card_when_its_lease_runs_out(bench: AgentBench) -> None:
+    bench.insert()
+    opened = bench.http("POST", "/v1/sessions", json={"lease": 1}).json()
+    assert opened["lease"] == 1
+    bench.scene.clock.advance(MINUTE)
+    _freed(bench)
+    with bench.client.session() as card:
+        assert card.basic()["name"] == ADULT.holder.name
+    gone = bench.http("GET", f"/v1/sessions/{opened['session']}/card")
+    assert gone.json()["code"] == "AGENT_SESSION_UNKNOWN"
+
+
+def _freed(bench: AgentBench) -> None:
+    """Wait until no session is open any more."""
+    assert until(lambda: not bench.running.sessions.busy)
+
+
+def test_a_card_that_is_pulled_ends_its_session_and_the_next_is_served(bench: AgentBench) -> None:
+    bench.insert()
+    with bench.client.session() as card:
+        bench.slot.remove()
+        _freed(bench)
+        with pytest.raises(AgentProblem) as problem:
+            card.basic()
+        assert refused(problem) == (404, "AGENT_SESSION_UNKNOWN")
+    bench.insert("child")
+    with bench.client.session() as card:
+        assert card.basic()["name"] == load_profile("child").holder.name
+
+
+def test_events_tell_what_is_there_and_what_happens(bench: AgentBench) -> None:
+    bench.insert()
+    _until(bench, card=True)
+    events = bench.client.events()
+    assert [next(events)["event"] for _ in range(2)] == ["reader_added", "inserted"]
+    bench.slot.remove()
+    assert next(events) == {"event": "removed", "reader": "embedded"}
+    bench.insert()
+    assert next(events)["event"] == "inserted"
+
+
+def _until(bench: AgentBench, *, card: bool) -> None:
+    for event in bench.client.events():
+        if (event["event"] == "inserted") is card:
+            return
+
+
+def test_files_are_written_and_read_back(bench: AgentBench) -> None:
+    bench.insert()
+    with bench.client.session() as card:
+        card.write_items("DF01EF07", {"29": "2"})
+        card.write_row("DF02EF07", ["1010101", "2020-01-01", "2022-12-31", "示例科技有限公司"])
+        told = {file["file"]: file for file in card.files("DF01EF07", "DF02EF07")}
+        places = {item["place"]: item["raw"] for item in told["DF01EF07"]["items"]}
+        assert bytes.fromhex(places["29"]).strip(b"\x00") == b"2"
+        assert "示例科技有限公司" in json.dumps(told["DF02EF07"], ensure_ascii=False)
+
+
+def test_the_photograph_or_that_there_is_none(bench: AgentBench) -> None:
+    image = b"BM" + (60).to_bytes(4, "little") + bytes(54)
+    bench.insert()
+    with bench.client.session() as card:
+        with pytest.raises(AgentProblem) as none:
+            card.photo()
+        assert none.value.status == 404
+        card.write_content("SSSEEF08", image)
+        assert card.photo() == image
+
+
+UNWRITABLE: tuple[tuple[str, dict[str, Any], str], ...] = (
+    ("DF01EF07", {"items": {"FF": "1"}}, "AGENT_BODY_INVALID"),
+    ("DF01EF07", {"items": {"29": "x" * 400}}, "CARD_VALUE_TOO_LONG"),
+    ("DF01EF07", {"row": ["1"]}, "AGENT_BODY_INVALID"),
+    ("DF01EF07", {"content": "00"}, "AGENT_BODY_INVALID"),
+    ("DF01EF07", {"content": "0"}, "AGENT_BODY_INVALID"),
+    ("DF01EF07", {}, "AGENT_BODY_INVALID"),
+    ("DF01EF99", {"items": {"29": "1"}}, "AGENT_BODY_INVALID"),
+    ("nonsense", {"items": {"29": "1"}}, "AGENT_BODY_INVALID"),
+    ("DF04EF08", {"row": [None] * 8}, "AGENT_BODY_INVALID"),
+    ("DF02EF07", {"row": ["1", "no date", None, None]}, "AGENT_BODY_INVALID"),
+)
+
+
+def test_what_cannot_be_written_says_why_and_the_session_goes_on(bench: AgentBench) -> None:
+    bench.insert()
+    with bench.client.session() as card:
+        for file, body, code in UNWRITABLE:
+            answer = bench.http("PUT", f"/v1/sessions/{card.id}/files/{file}", json=body)
+            assert (file, body, answer.status_code, answer.json()["code"]) == (
+                file,
+                body,
+                422,
+                code,
+            )
+            assert answer.headers["content-type"] == "application/problem+json"
+        assert card.basic()["authentic"]
+
+
+def test_pin_operations(bench: AgentBench) -> None:
+    bench.insert()
+    with bench.client.session() as card:
+        assert card.pin_state() == {"set": True, "tries_left": 3, "verified": False}
+        with pytest.raises(AgentProblem) as wrong:
+            card.verify_pin("111111")
+        assert refused(wrong) == (403, "CARD_PIN_WRONG")
+        assert wrong.value.problem["tries_left"] == 2
+        assert "111111" not in str(wrong.value.problem)
+        card.verify_pin(PIN)
+        assert card.pin_state()["verified"] is True
+        with pytest.raises(AgentProblem) as short:
+            card.change_pin(PIN, "1234")
+        assert refused(short) == (422, "AGENT_BODY_INVALID")
+        with pytest.raises(AgentProblem) as initial:
+            card.change_pin(PIN, "123456")
+        assert refused(initial) == (422, "AGENT_BODY_INVALID")
+        card.change_pin(PIN, "864209")
+        for _ in range(3):
+            with pytest.raises(AgentProblem):
+                card.verify_pin(PIN)
+        assert card.pin_state()["tries_left"] == 0
+        card.unblock_pin()
+        card.verify_pin("864209")
+        card.reload_pin("975310")
+        assert card.verify_pin("975310") == {"verified": True}
+
+
+def test_a_settlement_is_tried_agreed_and_looked_up(bench: AgentBench) -> None:
+    bench.insert()
+    with bench.client.session() as card:
+        asked = card.start("settlement")
+        assert asked["question"]["kind"] == "pin"
+        asked = card.answer(pin=PIN)
+        assert asked["question"]["kind"] == "choose"
+        bill = asked["question"]["options"][0]["key"]
+        with pytest.raises(AgentProblem) as unfit:
+            card.answer(agree=True)
+        assert refused(unfit) == (422, "AGENT_ANSWER_UNFIT")
+        with pytest.raises(AgentProblem) as running:
+            card.basic()
+        assert refused(running) == (409, "AGENT_FUNCTION_RUNNING")
+        trial = card.answer(choice=bill)
+        assert trial["question"]["kind"] == "confirm"
+        assert "250.20" in json.dumps(trial["question"])
+        done = card.answer(agree=True)
+        assert done["state"] == "ended"
+        assert done["outcome"]["result"] == "done"
+        number = done["outcome"]["receipt"]["number"]
+        with pytest.raises(AgentProblem) as nothing:
+            card.answer(agree=True)
+        assert refused(nothing) == (409, "AGENT_NOTHING_ASKED")
+    found = bench.client.operation(number)
+    assert (found["state"], found["open"]) == ("confirmed", False)
+    assert found["result"]["split"]["total_fen"] == 25020
+    assert bench.client.resolve(number) == found
+    with pytest.raises(AgentProblem) as unknown:
+        bench.client.operation("0" * 30)
+    assert refused(unknown) == (404, "AGENT_OPERATION_UNKNOWN")
+
+
+def test_a_settlement_that_is_cancelled_or_given_up_books_nothing(bench: AgentBench) -> None:
+    bench.insert()
+    with bench.client.session() as card:
+        card.start("settlement")
+        card.answer(pin=PIN)
+        ended = card.answer(cancel=True)
+        assert ended["outcome"]["result"] == "stopped"
+        card.start("settlement")  # the PIN has been given: it asks for the bill
+    _freed(bench)
+    assert bench.scene.terminal.journal.open_operations() == ()
+    with bench.client.session() as card:
+        assert card.basic()["authentic"]
+
+
+def test_a_function_that_needs_no_answer_ends_at_once(bench: AgentBench) -> None:
+    bench.insert()
+    with bench.client.session() as card:
+        read = card.start("read")
+        assert read["outcome"]["result"] == "done"
+        assert read["shown"][0]["kind"] == "details"
+        with pytest.raises(AgentProblem) as none:
+            card.start("nonsense")
+        assert refused(none) == (404, "AGENT_NOT_FOUND")
+
+
+def test_every_function_of_the_terminal_can_be_started(bench: AgentBench) -> None:
+    bench.insert()
+    with bench.client.session() as card:
+        for function in FUNCTIONS:
+            where = card.start(function.value)
+            if where["state"] == "asking":
+                where = card.answer(cancel=True)
+            assert where["state"] == "ended"
+
+
+def test_the_account_is_debited_once_and_its_log_read(bench: AgentBench) -> None:
+    bench.insert()
+    with bench.client.session() as card:
+        with pytest.raises(AgentProblem) as no_pin:
+            card.account()
+        assert refused(no_pin) == (409, "AGENT_PIN_MISSING")
+        card.verify_pin(PIN)
+        before = card.account()["balance_fen"]
+        done = card.debit(1234, self_pay_fen=100, fund_fen=5)
+        assert done["balance_after_fen"] == before - 1234
+        assert len(done["tac"]) == 8
+        after = card.account()
+        assert after["balance_fen"] == before - 1234
+        assert after["records"][0]["account_fen"] == 1234
+        assert after["records"][0]["kind"] == "settlement"
+        with pytest.raises(AgentProblem) as too_much:
+            card.debit(before)
+        assert refused(too_much) == (409, "ACCOUNT_INSUFFICIENT_BALANCE")
+
+
+class Pulled:
+    """A card that is pulled right after it has booked a debit: the answer is lost."""
+
+    def __init__(self, chip: SimulatedCard) -> None:
+        self.chip = chip
+        self.armed = False
+
+    def power_on(self) -> bytes:
+        return self.chip.power_on()
+
+    def power_off(self) -> None:
+        self.chip.power_off()
+
+    def transmit(self, command: bytes) -> bytes:
+        answer = self.chip.transmit(command)
+        if self.armed and command[:2] == b"\xb0\x2c":
+            self.armed = False
+            raise CardRemoved("pulled")
+        return answer
+
+
+def test_a_debit_whose_answer_was_lost_is_found_by_the_same_card_and_not_repeated(
+    bench: AgentBench,
+) -> None:
+    chip = Pulled(SimulatedCard(ADULT, random=bytes))
+    bench.slot.insert(chip)
+    with bench.client.session() as card:
+        card.verify_pin(PIN)
+        before = card.account()["balance_fen"]
+        chip.armed = True
+        with pytest.raises(AgentProblem) as lost:
+            card.debit(500)
+        assert refused(lost) == (409, "ACCOUNT_TRANSACTION_UNCERTAIN")
+    _freed(bench)
+    with bench.client.session() as card:
+        card.verify_pin(PIN)
+        found = card.debit(500)
+        assert found["earlier"] is True
+        assert found["balance_after_fen"] == before - 500
+        assert card.account()["balance_fen"] == before - 500
+        assert card.debit(500)["earlier"] is False
+        assert card.account()["balance_fen"] == before - 1000
+
+
+def test_no_pin_and_no_name_in_the_logs(
+    bench: AgentBench, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(0)
+    bench.insert()
+    with bench.client.session() as card:
+        card.verify_pin(PIN)
+        card.basic()
+        card.start("query")
+    assert PIN not in caplog.text
+    assert ADULT.holder.name not in caplog.text
+    assert ADULT.holder.ssn not in caplog.text
+
+
+def test_the_description_names_every_operation_and_its_forms_are_schemas(bench: AgentBench) -> None:
+    told = bench.http("GET", "/v1/openapi.json").json()
+    assert told == document(told["info"]["version"])
+    assert told["openapi"].startswith("3.1.")
+    for operation in OPERATIONS:
+        assert operation.method.lower() in told["paths"][operation.path]
+    for schema in told["components"]["schemas"].values():
+        Draft202012Validator.check_schema(schema)
+    references = [part.split('"')[0] for part in json.dumps(told).split('"$ref": "#/')[1:]]
+    for reference in references:
+        place = told
+        for name in reference.split("/"):
+            place = place[name]
+    names = [one["operationId"] for path in told["paths"].values() for one in path.values()]
+    assert len(names) == len(set(names))
+
+
+def test_ldt33_in_the_form_of_existing_pages(bench: AgentBench) -> None:
+    bench.insert()
+    with bench.client.ldt33() as functions:
+        code, line = functions.call("iReadCardBas", iType=3)
+        assert code == 0
+        assert line.split("|")[1:5] == [
+            ADULT.holder.ssn,
+            ADULT.card.number,
+            ADULT.card.card_id.hex().upper(),
+            ADULT.holder.name,
+        ]
+        info = f"{ADULT.card.card_id.hex().upper()}|{ADULT.card.number}|"
+        assert functions.call("iVerifyPIN", iType=3).code == -13, "there is no PIN pad"
+        assert functions.call("iVerifyPIN", iType=3, pins=["111111"]) == (-51, "2")
+        assert functions.call("iVerifyPIN", iType=3, pins=[PIN]) == (0, "")
+        assert functions.call("iVerifyPIN", iType=3, pins=[]).code == -32
+        pay = "1.00|0.50|20260102030405|"
+        debit = functions.call("iDoDebit", iType=3, pCardInfo=info, pPayInfo=pay, pins=[PIN])
+        assert debit.code == 0
+        records = functions.call("iReadDebitRecord", iType=3, pins=[PIN])
+        assert records.out.split("^")[3] == "1.00"
+        bench.slot.remove()
+        assert functions.call("iReadCardBas", iType=3) == (-2, "无卡")
+    entries = bench.scene.terminal.audit.latest()
+    assert any(entry.reason == "LDT33_-2" for entry in entries)
+    own = bench.scene.terminal.audit.latest(card_id=ADULT.card.card_id.hex())
+    assert "iReadCardBas" in [entry.function for entry in own]
+
+
+def test_a_message_that_is_none_gets_a_code_and_the_next_is_answered(bench: AgentBench) -> None:
+    bench.insert()
+    headers = {"authorization": f"Bearer {bench.token}"}
+    none = ("", "nonsense", "[]", "[" * 5000, '{"function": 1}', '{"function": "iNone"}', "{}")
+    with connect(bench.origin.replace("http", "ws"), additional_headers=headers) as line:
+        for message in (*none, b"\x00\xff"):
+            line.send(message)
+            assert json.loads(line.recv())["success"] == -13
+        line.send('{"function": "iReadCardBas", "iType": 3}')
+        assert json.loads(line.recv())["success"] == 0
+
+
+def test_a_page_that_dies_in_the_middle_of_an_hsm_form_frees_the_card(bench: AgentBench) -> None:
+    bench.insert()
+    headers = {"authorization": f"Bearer {bench.token}"}
+    with connect(bench.origin.replace("http", "ws"), additional_headers=headers) as line:
+        line.send('{"function": "iReadCardBas_HSM_Step1", "iType": 3}')
+        assert json.loads(line.recv())["success"] == 0
+        line.socket.shutdown(socket.SHUT_RDWR)  # as a killed process leaves it
+
+    def reads() -> bool:
+        with bench.client.ldt33() as functions:
+            return functions.call("iReadCardBas", iType=3).code == 0
+
+    assert until(reads)
+
+
+@pytest.mark.article(26)
+def test_a_listed_card_is_not_debited_by_a_page_either(bench: AgentBench) -> None:
+    bench.insert("forged")
+    forged = load_profile("forged").card
+    info = f"{forged.card_id.hex().upper()}|{forged.number}|"
+    with bench.client.ldt33() as functions:
+        code, told = functions.call(
+            "iDoDebit", iType=3, pCardInfo=info, pPayInfo="1.00|0.50|20260102030405|", pins=[PIN]
+        )
+    assert code == -0x6982
+    assert "真伪" in told
