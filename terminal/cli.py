@@ -38,6 +38,7 @@ COMMANDS = {
     "trace": Entry("trace", "tell in words what was said between terminal and card"),
     "shell": Entry("shell", "talk to a card by hand, at a prompt or from a script"),
     "kiosk": Entry("kiosk", "serve holders on a touch screen"),
+    "reconcile": Entry("reconcile", "compare a day with the centre's ledger"),
     "sync": Entry("sync", "bring clock and blacklist up to date"),
     "status": Entry("status", "show how the terminal stands"),
     "agent": Entry("agent", "serve the card to other programs and pages on this machine"),

@@ -1,9 +1,10 @@
 """The journal: every operation that changes something at the centre or on the card.
 
 States: PREPARED -> SENT -> CONFIRMED | REFUSED | UNKNOWN, UNKNOWN -> CONFIRMED | REVERSED, and
-PREPARED -> REVERSED for what never left. An operation gets its number once and is durable before
-the first byte leaves; every step is durable when its method returns. A row is closed by evidence
-only. A lost answer makes UNKNOWN, never a second try: query first, then reverse (resolution.py).
+PREPARED -> REVERSED for what never left. A reconciliation may void what the centre has not got. An
+operation gets its number once and is durable before the first byte leaves; every step is durable
+when its method returns. A row is closed by evidence only. A lost answer makes UNKNOWN, never a
+second try: query first, then reverse (resolution.py).
 
 An operation that is PREPARED or SENT is in the hands of the visit that prepared it, until that
 visit lets go of it; then whoever resolves may take it (`left_open`).
@@ -11,19 +12,20 @@ visit lets go of it; then whoever resolves may take it (`left_open`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from threading import RLock
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy.dialects.sqlite import insert
 
 from apdu.sam import NO_TERMINAL_NUMBER
 from backend_client.messages import CardRef, decode, encode
-from terminal.clock import Clock, local
+from terminal.clock import SHANGHAI, Clock, local
 from terminal.errors import JournalError, NumbersExhausted
 from terminal.store.chain import ChainCheck, Head, check, event_hash, row_hash
 from terminal.store.schema import journal_event, operation, untold
@@ -32,6 +34,7 @@ from terminal.store.store import Store
 _SEQUENCE = "journal_sequence"
 _HEAD = "journal_head"
 _SEQUENCES = 10_000
+_AROUND = timedelta(days=1)
 
 
 class State(StrEnum):
@@ -69,10 +72,11 @@ class Evidence(StrEnum):
     ANSWER = "answer"  # the centre's answer to the request itself
     QUERY = "query"  # the centre's answer to "what became of it?"
     REVERSAL = "reversal"  # the centre's answer to "undo it"
+    RECONCILED = "reconciled"  # a day's ledgers were compared, and the centre asked again
     NEVER_SENT = "never sent"  # it is certain that the request did not reach the centre
 
 
-_ASKED = (Evidence.QUERY, Evidence.REVERSAL)
+_ASKED = (Evidence.QUERY, Evidence.REVERSAL, Evidence.RECONCILED)
 """What closes an operation some time after its holder was told that nobody knows."""
 
 _TO_BE_TOLD = {(State.CONFIRMED, Evidence.ANSWER)} | {
@@ -89,6 +93,7 @@ _ALLOWED: Mapping[tuple[State, State], tuple[Evidence | None, ...]] = {
     (State.SENT, State.UNKNOWN): (None,),
     (State.UNKNOWN, State.CONFIRMED): (Evidence.QUERY,),
     (State.UNKNOWN, State.REVERSED): (Evidence.QUERY, Evidence.REVERSAL),
+    (State.CONFIRMED, State.REVERSED): (Evidence.RECONCILED,),
 }
 """Every step there is, and the evidence that it takes."""
 
@@ -207,6 +212,25 @@ class Journal:
         `result` is what the centre answered to the reversal.
         """
         return self._step(unknown, State.REVERSED, evidence=evidence, note=note, result=result)
+
+    def void(self, confirmed: Operation) -> Operation:
+        """CONFIRMED -> REVERSED: the centre has not got it, as a reconciliation has found."""
+        return self._step(confirmed, State.REVERSED, evidence=Evidence.RECONCILED)
+
+    def done_about(self, day: date) -> Iterator[Operation]:
+        """Settlements and cancellations that are done, begun within a day of `day`."""
+        begin = datetime.combine(day, time(), SHANGHAI) - _AROUND
+        query = (
+            select(operation)
+            .where(operation.c.kind.in_([Kind.SETTLEMENT.value, Kind.CANCELLATION.value]))
+            .where(operation.c.state == State.CONFIRMED.value)
+            .where(operation.c.prepared_at >= begin)
+            .where(operation.c.prepared_at < begin + 3 * _AROUND)
+            .order_by(operation.c.prepared_at, operation.c.number)
+        )
+        with self._store.reading() as connection:
+            for row in connection.execution_options(yield_per=1000).execute(query):
+                yield self._operation(row._asdict())
 
     def find(self, number: str) -> Operation | None:
         """The operation of this number."""
@@ -340,7 +364,7 @@ class Journal:
             self._append(connection, row, note)
             if (state, evidence) in _TO_BE_TOLD:
                 note_untold = {"number": number, "card_index": row["card_index"]}
-                connection.execute(untold.insert().values(note_untold))
+                connection.execute(insert(untold).values(note_untold).on_conflict_do_nothing())
         return self._operation(row)
 
     def _change(

@@ -151,6 +151,7 @@ LEGAL = {
     (State.SENT, State.UNKNOWN),
     (State.UNKNOWN, State.CONFIRMED),
     (State.UNKNOWN, State.REVERSED),
+    (State.CONFIRMED, State.REVERSED),
 }
 STEPS: dict[State, Callable[[Journal, Operation, Evidence], Operation]] = {
     State.SENT: lambda j, o, _: j.mark_sent(o),
