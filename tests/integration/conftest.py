@@ -8,12 +8,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from apdu.readers.pcsc import PcscReader
 from simulator import pcscd
 from simulator.virtual_reader import VirtualReader
+from tests.integration.kiosk.hall import CHROMIUM, launch
 
 # Before any test of this process can make its first PC/SC call, which is when libpcsclite looks.
 pcscd.reserve_socket()
@@ -47,3 +50,17 @@ def virtual_slot(real_pcscd: pcscd.PrivatePcscd) -> Iterator[VirtualSlot]:
         yield VirtualSlot(reader, panel)
         panel.remove()
         assert reader.wait_for_removal(timeout=10)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A real Chromium; a process can drive only one at a time."""
+    if not Path(CHROMIUM).exists():
+        lacking = f"{CHROMIUM} is not installed (apt-get install chromium)"
+        if os.environ.get("SSCT_REQUIRE_REAL") == "1":
+            pytest.fail(f"SSCT_REQUIRE_REAL=1, but {lacking}")
+        pytest.skip(lacking)
+    with sync_playwright() as playwright:
+        chromium = launch(playwright)
+        yield chromium
+        chromium.close()

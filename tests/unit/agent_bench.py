@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -13,7 +13,6 @@ from typing import Any
 
 import httpx2 as httpx
 
-from apdu.connection import Reader
 from apdu.readers.inprocess import InProcessReader
 from simulator.backoffice.seed import DEVELOPMENT_CODE
 from simulator.card.card import SimulatedCard
@@ -24,7 +23,7 @@ from simulator.scene import Scene
 from simulator.story import BEGINS
 from terminal.agent.assembly import RunningAgent, running_agent
 from terminal.agent.client import AgentClient
-from terminal.agent.readers import NamedReaders
+from terminal.agent.readers import NamedReaders, Readers
 from terminal.agent.scopes import Scope
 from terminal.agent.tokens import TokenBook
 
@@ -72,7 +71,7 @@ class AgentBench:
 def agent_bench(
     directory: Path,
     *,
-    readers: Sequence[Reader] = (),
+    readers: Readers | None = None,
     **settings: Any,  # noqa: ANN401
 ) -> Iterator[AgentBench]:
     """An agent at the scene's reader, or at `readers`; `settings` are those of [agent]."""
@@ -86,9 +85,9 @@ def agent_bench(
         terminal.settings = replace(terminal.settings, agent=own)
         book = TokenBook(terminal.settings.terminal.data_dir)
         token, _ = book.create("his", Scope, BEGINS, chance)
-        named = NamedReaders(readers or [scene.reader], patience=PATIENCE)
+        served = readers or NamedReaders([scene.reader], patience=PATIENCE)
         with (
-            running_agent(terminal, named, random=chance) as running,
+            running_agent(terminal, served, random=chance) as running,
             AgentClient(running.origin, token) as client,
         ):
             yield AgentBench(scene, running, book, client, token)

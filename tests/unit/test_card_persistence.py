@@ -370,6 +370,9 @@ class Slot:
         chip.transmit(bytes.fromhex("0020000003999999"))
         raise KeyboardInterrupt
 
+    def remove(self) -> None:
+        """Nothing stays in it."""
+
 
 def test_the_served_card_keeps_its_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(commands, "VirtualReader", Slot)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from functools import partial
@@ -10,27 +9,14 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from simulator.clock import SimulatedClock
 from simulator.kiosk import BEGINS, EmbeddedKiosk, embedded_kiosk
 
-from .hall import CHROMIUM, Hall, launch, standing
+from .hall import Hall, standing
 
 Stand = Callable[..., AbstractContextManager[Page]]
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    if not Path(CHROMIUM).exists():
-        lacking = f"{CHROMIUM} is not installed (apt-get install chromium)"
-        if os.environ.get("SSCT_REQUIRE_REAL") == "1":
-            pytest.fail(f"SSCT_REQUIRE_REAL=1, but {lacking}")
-        pytest.skip(lacking)
-    with sync_playwright() as playwright:
-        chromium = launch(playwright)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture
