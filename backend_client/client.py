@@ -9,6 +9,7 @@ operation travel in bodies, never in URLs.
 from __future__ import annotations
 
 from backend_client.calls import Calls, same
+from backend_client.certificates import CertificateClient
 from backend_client.life import LifeClient
 from backend_client.messages import (
     AccountOverview,
@@ -37,8 +38,9 @@ from backend_client.transport import Request
 class BackendClient:
     """Calls the back office over a transport. Safe to share between threads.
 
-    `life` holds what there is about losses, applications and the electronic card.
-    `money` holds what there is about money beyond trial and confirm.
+    `life` holds what there is about losses, applications and the electronic card, `money` what
+    there is about money beyond trial and confirm, `certificates` what there is about the terminal's
+    own certificate.
     `now` gives timezone-aware instants, `sleep` takes seconds, `random(n)` gives n random bytes.
     Every method raises `Unreachable`, `NoReply`, `Refused`, `NotEnrolled` or `BadMessage`, and
     `BadRequest`, before anything is sent, for a message that breaks the contract.
@@ -48,6 +50,7 @@ class BackendClient:
         self._calls = calls
         self.life = LifeClient(calls)
         self.money = MoneyClient(calls)
+        self.certificates = CertificateClient(calls)
 
     @property
     def calls(self) -> Calls:

@@ -137,7 +137,7 @@ def _to_json(value: object) -> object:
 def _from_json(hint: object, value: object, pointer: str) -> object:
     """A JSON value that has passed its schema, as the type that `hint` names."""
     origin = typing.get_origin(hint)
-    if origin is types.UnionType:
+    if origin in (types.UnionType, typing.Union):  # the latter of a Literal
         inner = next(option for option in typing.get_args(hint) if option is not types.NoneType)
         return None if value is None else _from_json(inner, value, pointer)
     if origin is Literal:

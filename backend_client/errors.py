@@ -78,6 +78,13 @@ class NotEnrolled(BackendError):
     certainly_not_done = True
 
 
+class BadCertificate(BackendError):
+    """A certificate that is not for this terminal's key, or not of the issuer that it names."""
+
+    code = "BACKEND_BAD_CERTIFICATE"
+    remedy = "The certificate was not taken. Enrol again; if it repeats, call the back office."
+
+
 class BadMessage(BackendError):
     """Bytes that are not the message they should be, or an answer to another question.
 

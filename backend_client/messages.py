@@ -12,6 +12,7 @@ import datetime as dt
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
+from backend_client.certificate_messages import TerminalCertificate
 from backend_client.codec import Message, decode, dump, encode, load
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "PublicKey",
     "Reversal",
     "ReversalRequest",
+    "Role",
     "Scheme",
     "Scope",
     "ServerTime",
@@ -63,6 +65,7 @@ __all__ = [
 ]
 
 Profile = Literal["developer", "kiosk", "point-of-use"]
+Role = Literal["developer", "kiosk", "hospital", "gate"]
 CardState = Literal[
     "not_activated", "active", "temporarily_lost", "formally_lost", "void", "stopped"
 ]
@@ -110,6 +113,7 @@ class EnrolmentRequest(Message):
     `previous_token` is the token of its last enrolment, if it had one: operation numbers belong to
     the terminal that used them, and with it they stay its own. One unknown to the back office is
     refused (PREVIOUS_TOKEN_UNKNOWN, the code stays good), one of another institution has no effect.
+    `certificate_request` is as in `CertificateRequest`, for a back office that issues certificates.
     """
 
     schema: ClassVar[str] = "enrolment-request:1"
@@ -117,6 +121,7 @@ class EnrolmentRequest(Message):
     profile: Profile
     terminal_public_key: bytes | None = None
     previous_token: str | None = field(default=None, repr=False)
+    certificate_request: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +136,8 @@ class Enrolment(Message):
     blacklist_issuer: str
     blacklist_keys: tuple[PublicKey, ...]
     issued_at: dt.datetime
+    role: Role | None = None
+    certificate: TerminalCertificate | None = None
 
 
 @dataclass(frozen=True, slots=True)

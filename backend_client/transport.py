@@ -84,25 +84,16 @@ class HttpTransport:
         handler: httpx2.BaseTransport | None = None,
     ) -> None:
         """Raise `BadAddress` for a URL that is not https, or http to this machine."""
-        from http.cookiejar import CookieJar, DefaultCookiePolicy
-
-        import httpx2
-
         from backend_client.deadline import BoundedTransport, Deadline
 
         self._base = _checked(base_url)
         self._deadline = Deadline(monotonic)
         self._timeouts = timeouts or Timeouts()
         self._max_body = max_body
-        piece = self._timeouts.piece
-        self._client = httpx2.Client(
-            trust_env=False,
-            follow_redirects=False,
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-            timeout=httpx2.Timeout(piece, connect=self._timeouts.connect),
-            headers={"accept-encoding": "identity", "user-agent": "ssct"},
-            transport=handler or BoundedTransport(tls or _trust(self._base), self._deadline),
+        self._client = self._made(
+            handler or BoundedTransport(tls or _trust(self._base), self._deadline)
         )
+        self._retired: list[httpx2.Client] = []
 
     def send(self, request: Request) -> Reply:
         """See `Transport.send`."""
@@ -124,7 +115,29 @@ class HttpTransport:
 
     def close(self) -> None:
         """Close the connections that are kept open."""
-        self._client.close()
+        for client in (*self._retired, self._client):
+            client.close()
+
+    def use(self, tls: ssl.SSLContext) -> None:
+        """From the next request on connect with `tls`, also where a connection was kept open."""
+        from backend_client.deadline import BoundedTransport
+
+        self._retired.append(self._client)
+        self._client = self._made(BoundedTransport(tls, self._deadline))
+
+    def _made(self, transport: httpx2.BaseTransport) -> httpx2.Client:
+        from http.cookiejar import CookieJar, DefaultCookiePolicy
+
+        import httpx2
+
+        return httpx2.Client(
+            trust_env=False,
+            follow_redirects=False,
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+            timeout=httpx2.Timeout(self._timeouts.piece, connect=self._timeouts.connect),
+            headers={"accept-encoding": "identity", "user-agent": "ssct"},
+            transport=transport,
+        )
 
     def _exchange(self, request: Request) -> Reply:
         self._deadline.start(self._timeouts.total)

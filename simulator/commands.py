@@ -15,6 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from simulator import city
+from simulator.backoffice.authority import CA_CERTIFICATE
 from simulator.backoffice.clocks import Clock
 from simulator.backoffice.keys import load_or_create_key
 from simulator.backoffice.seed import DEVELOPMENT_CODE
@@ -114,7 +115,9 @@ def serve_backoffice(args: Namespace) -> None:
     clock: Clock | None = SimulatedClock(args.clock) if args.clock else None
 
     def announce(host: str, port: int) -> None:
-        _announce(f"http://{host}:{port}", directory, token_file)
+        scheme = "https" if args.tls else "http"
+        trust = f"SSCT_BACKEND_CA_FILE={args.tls / CA_CERTIFICATE} " if args.tls else ""
+        _announce(f"{scheme}://{host}:{port}", trust, directory, token_file)
 
     server.run(
         args.host,
@@ -126,11 +129,14 @@ def serve_backoffice(args: Namespace) -> None:
         rules=city.RULES,
         prepare=city.found,
         announce=announce,
+        tls=args.tls,
     )
 
 
-def _announce(url: str, directory: Path, token_file: Path) -> None:
+def _announce(url: str, trust: str, directory: Path, token_file: Path) -> None:
     print(f"参考后台已启动 back office: {url}")
     print(f"数据目录 data: {directory}")
     print(f"管理令牌 staff token: {token_file}")
-    print(f"终端登记 next: SSCT_BACKEND_URL={url} ssct enrol {DEVELOPMENT_CODE.code}", flush=True)
+    print(f"接口说明 interface: {url}/docs")
+    next_command = f"{trust}SSCT_BACKEND_URL={url} ssct enrol {DEVELOPMENT_CODE.code}"
+    print(f"终端登记 next: {next_command}", flush=True)

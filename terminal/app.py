@@ -12,7 +12,7 @@ import logging
 import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from apdu.sam import SecureAccessModule, SoftwareSam
@@ -20,11 +20,13 @@ from backend_client.calls import Calls, Retries
 from backend_client.channels.channel import SettlementChannel
 from backend_client.client import BackendClient
 from backend_client.errors import Refused, Unreachable
+from backend_client.identity import TlsIdentity
 from backend_client.messages import Enrolment, EnrolmentRequest
 from backend_client.transport import Reply, Request, Transport
 from terminal.admission import CardFacts, Decision
 from terminal.admitter import Admitter
 from terminal.centre import Centre
+from terminal.certificates import CertificateKeeper, NewKey
 from terminal.clock import Clock
 from terminal.errors import ConfigurationError, OperationsOpen, StoreDamaged
 from terminal.policy import Function
@@ -66,6 +68,7 @@ class TerminalStatus:
     blacklist: ListHead | None
     blacklist_age: timedelta | None
     blacklist_refusal: ListRefusal | None
+    certificate_until: datetime | None
     operations: Mapping[State, int]
 
 
@@ -81,6 +84,7 @@ class Terminal:
         random: Callable[[int], bytes],
         sam: SecureAccessModule,
         client: BackendClient,
+        show: Callable[[TlsIdentity], None] | None = None,
     ) -> None:
         """For tests and special compositions; `client` holds no token yet."""
         self.settings = settings
@@ -94,6 +98,7 @@ class Terminal:
         self.clock_guard = ClockGuard(store, clock)
         own = settings.terminal.institution
         self.journal = Journal(store, clock, own, lambda: self.sam.terminal_number)
+        self.certificates = CertificateKeeper(store, clock, random, show)
         self._act_as(load_identity(store), client)
 
     @classmethod
@@ -105,11 +110,13 @@ class Terminal:
         random: Callable[[int], bytes],
         sam: SecureAccessModule,
         transport: Transport | None,
+        show: Callable[[TlsIdentity], None] | None = None,
         disk: Disk = sqlite3.Connection,
     ) -> Terminal:
         """Open the terminal that `settings` describe; without a transport it works offline.
 
-        `random(n)` gives n unpredictable bytes; `disk` as in `Store.open`. Raises
+        `random(n)` gives n unpredictable bytes; `show` has the transport show a certificate from
+        then on (None: over this transport nobody asks for one); `disk` as in `Store.open`. Raises
         `ConfigurationError` for software keys in production, and `StoreError`.
         """
         if settings.security.production and isinstance(sam, SoftwareSam):
@@ -132,7 +139,15 @@ class Terminal:
             )
         )
         try:
-            return cls(settings, store=store, clock=clock, random=random, sam=sam, client=client)
+            return cls(
+                settings,
+                store=store,
+                clock=clock,
+                random=random,
+                sam=sam,
+                client=client,
+                show=show,
+            )
         except BaseException:
             store.close()
             raise
@@ -173,20 +188,27 @@ class Terminal:
         unfinished = self.journal.open_operations()
         if unfinished:
             raise OperationsOpen(f"{len(unfinished)} operations have no end yet")
+        key = self.certificates.new_key()
         try:
-            identity = self._enrolled(code, self.identity.token if self.identity else None)
+            identity = self._enrolled(code, key, self.identity.token if self.identity else None)
         except Refused as error:
             if error.problem.code != _PREVIOUS_TOKEN_UNKNOWN:
                 raise
             log.warning("the back office does not know the enrolment before")
-            identity = self._enrolled(code, None)
-        save_identity(self.store, identity)
+            identity = self._enrolled(code, key, None)
+        tls = key.certified(identity.certificate) if key and identity.certificate else None
+        save_identity(self.store, identity, tls)
+        self.certificates.show()
         self._act_as(identity, self.client)
         return identity
 
-    def _enrolled(self, code: str, previous_token: str | None) -> Enrolment:
-        profile = self.settings.terminal.profile
-        request = EnrolmentRequest(code=code, profile=profile, previous_token=previous_token)
+    def _enrolled(self, code: str, key: NewKey | None, previous_token: str | None) -> Enrolment:
+        request = EnrolmentRequest(
+            code=code,
+            profile=self.settings.terminal.profile,
+            previous_token=previous_token,
+            certificate_request=key.request if key else None,
+        )
         return self.client.enrol(request)
 
     def recover(self) -> Recovery:
@@ -219,8 +241,9 @@ class Terminal:
         """Confirm the clock with the back office and take a newer blacklist if there is one.
 
         A list that must not be taken is refused, the last good one stays in force, and `status`
-        tells why. Raises only `StoreError`.
+        tells why. A certificate that ends soon is renewed. Raises only `StoreError`.
         """
+        self.certificates.renew_if_due(self.client)
         return synchronise(self.client, self.identity, self.blacklist, self.clock_guard, self.clock)
 
     def admit(self, facts: CardFacts, function: Function, face: str) -> Decision:
@@ -266,6 +289,7 @@ class Terminal:
             blacklist=head,
             blacklist_age=self.clock.now() - head.issued_at if head else None,
             blacklist_refusal=self.blacklist.last_refusal(),
+            certificate_until=self.certificates.until,
             operations=self.journal.counts(),
         )
 

@@ -46,6 +46,7 @@ COMMANDS = {
     "diagnose": Entry("diagnose", "find out what does not work, and what to do"),
     "demo": Entry("demo", "the story of a card, on simulated parts"),
     "simulate": Entry("simulate", "let worlds live in which anything may go wrong"),
+    "ca": Entry("ca", "a certificate authority for development"),
     "sim": Entry("sim", "run a simulated card or the reference back office"),
 }
 

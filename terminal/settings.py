@@ -89,10 +89,12 @@ class BackendSettings:
     """Where the back office is (empty: nowhere, work offline) and how long to wait for it.
 
     `connect_timeout` for a connection, `read_timeout` for each piece of an answer, `total_timeout`
-    for a whole answer. `attempts`: how often a read is tried in all; money is sent once.
+    for a whole answer. `attempts`: how often a read is tried in all; money is sent once. `ca_file`:
+    the certificate authorities (PEM) that may vouch for the back office; empty: the public ones.
     """
 
     url: str
+    ca_file: Path | None
     connect_timeout: timedelta
     read_timeout: timedelta
     total_timeout: timedelta
@@ -281,6 +283,7 @@ _READ_SECTIONS: Readers = {
     "reader": {"pattern": text, "slot": whole(0, 255), "exclusive": flag},
     "backend": {
         "url": web_address,
+        "ca_file": path,
         "connect_timeout": duration(_SECOND, 2 * _MINUTE),
         "read_timeout": duration(_SECOND, 5 * _MINUTE),
         "total_timeout": duration(_SECOND, 10 * _MINUTE),
@@ -384,6 +387,7 @@ _DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "reader": {"pattern": "", "slot": 0, "exclusive": True},
     "backend": {
         "url": "",
+        "ca_file": None,
         "connect_timeout": timedelta(seconds=5),
         "read_timeout": timedelta(seconds=15),
         "total_timeout": timedelta(seconds=60),

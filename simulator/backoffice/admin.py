@@ -126,6 +126,13 @@ class Admin:
                 "A one-time code for a terminal",
                 {Refusal.INSTITUTION_UNKNOWN},
             ),
+            "/terminals/stop": by_staff(
+                "terminal",
+                ADMIN + "done",
+                self._stop_terminal,
+                "Know a terminal no more: stolen, broken, gone",
+                {Refusal.TERMINAL_UNKNOWN},
+            ),
             "/clock": by_staff(
                 "clock",
                 ServerTime.schema,
@@ -202,9 +209,13 @@ class Admin:
 
     def _enrolment_code(self, fields: Fields) -> Reply:
         code, until = self._staff.create_enrolment_code(
-            fields["institution"], fields.get("profile")
+            fields["institution"], fields.get("profile"), fields.get("role")
         )
         return _answer("enrolment-code-result", {"code": code, "valid_until": _text(until)})
+
+    def _stop_terminal(self, fields: Fields) -> Reply:
+        self._staff.stop_terminal(fields["terminal_id"])
+        return _answer("done", {})
 
     def _clock(self, fields: Fields) -> Reply:
         if self._advance is None:

@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Mapping
 from dataclasses import replace
 
+from backend_client.certificate_messages import CertificateRequest, TerminalCertificate
 from backend_client.messages import (
     AccountOverview,
     ActivationRequest,
@@ -87,14 +88,14 @@ class Api:
             **money_routes(backoffice.money),
             **national_routes(backoffice),
             **Admin(backoffice, advance).routes(),
-            **description_routes(lambda: self.routes),
+            **description_routes(lambda: self.routes, mutual_tls=backoffice.mutual_tls),
             **LifeAdmin(backoffice.clerks).routes(),
         }
 
-    def dispatch(self, request: Request) -> Reply:
-        """Answer one request. Never raises."""
+    def dispatch(self, request: Request, certificate: bytes | None = None) -> Reply:
+        """Answer one request over a connection with that certificate (DER). Never raises."""
         path, _, query = request.path.partition("?")
-        incoming = Incoming(request, query)
+        incoming = Incoming(request, query, certificate=certificate)
         route = None
         try:
             route = self._route(request.method, path)
@@ -131,7 +132,7 @@ class Api:
             return incoming
         if not shown:
             raise Refused(Refusal.NOT_ENROLLED)
-        caller = self._desk.recognise(shown)
+        caller = self._desk.recognise(shown, incoming.certificate)
         if route.task is not None:
             caller.may(route.task)
         return replace(incoming, caller=caller)
@@ -170,7 +171,19 @@ def _terminal_routes(desk: TerminalDesk) -> Mapping[str, Route]:
             "终端登记 Turn a one-time code into a terminal's identity",
             takes=EnrolmentRequest.schema,
             gives=Enrolment.schema,
-            refuses={Refusal.ENROLMENT_CODE_INVALID, Refusal.PREVIOUS_TOKEN_UNKNOWN},
+            refuses={
+                Refusal.ENROLMENT_CODE_INVALID,
+                Refusal.PREVIOUS_TOKEN_UNKNOWN,
+                Refusal.CERTIFICATE_REQUEST_INVALID,
+            },
+        ),
+        "/v1/certificates": by_terminal(
+            CertificateRequest,
+            TerminalCertificate,
+            desk.renew_certificate,
+            task=None,
+            summary="证书更新 The terminal's next certificate",
+            refuses={Refusal.CERTIFICATES_NOT_ISSUED, Refusal.CERTIFICATE_REQUEST_INVALID},
         ),
         "/v1/cards/status": by_terminal(
             CardRef,

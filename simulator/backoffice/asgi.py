@@ -28,6 +28,10 @@ BODY_SECONDS = 10.0
 """How long a body may take to arrive."""
 
 
+CERTIFICATE = "client_certificate"
+"""Under what name the server puts a connection's certificate (DER) into the scope's state."""
+
+
 def application(api: Api, *, body_seconds: float = BODY_SECONDS) -> Starlette:
     """The web application over an interface."""
     return Starlette(routes=[Mount("/", app=_Face(api, body_seconds))])
@@ -51,7 +55,10 @@ class _Face:
         except Refused as refused:
             reply = refusal_reply(refused, {"connection": "close"})
         else:
-            reply = await run_in_threadpool(self._api.dispatch, _request(request, body))
+            certificate = scope.get("state", {}).get(CERTIFICATE)
+            reply = await run_in_threadpool(
+                self._api.dispatch, _request(request, body), certificate
+            )
         await _response(reply)(scope, receive, send)
 
 

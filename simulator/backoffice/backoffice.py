@@ -18,6 +18,7 @@ from apdu.tac import TacModule
 from backend_client.errors import BadMessage, SealBroken
 from backend_client.messages import PublicKey
 from simulator.backoffice.applications import Applications
+from simulator.backoffice.authority import Authority
 from simulator.backoffice.bills import Bills
 from simulator.backoffice.clerks import Clerks
 from simulator.backoffice.database import Database
@@ -75,12 +76,14 @@ class BackOffice:
         signing_key: Ed25519PrivateKey | None = None,
         figures: Figures | None = None,
         rules: Rules | None = None,
+        authority: Authority | None = None,
     ) -> None:
         """Compose over an engine of `database.open_engine`.
 
         `now` gives timezone-aware instants, `random(n)` n unpredictable bytes, `sealing_key` is 32
         bytes that are not in the database. Without `signing_key` the one kept (sealed) in the
-        database signs the blacklist, made when there is none. Raises `StartupError`.
+        database signs the blacklist, made when there is none. With `authority` terminals get
+        certificates and have to show them. Raises `StartupError`.
         """
         rules = rules or Rules()
         self.figures = figures or load_figures()
@@ -97,7 +100,8 @@ class BackOffice:
         self.publisher = Publisher(rules.blacklist, key, self.register, vault)
         applications = Applications(self.register, self.publisher, self.figures, vault)
         ecards = Ecards(vault, random)
-        terminals = Terminals(vault, self.publisher, random, rules.development_code)
+        terminals = Terminals(vault, self.publisher, random, rules.development_code, authority)
+        self.mutual_tls = authority is not None
         self.staff = StaffDesk(
             self.database,
             now=self.now,

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from backend_client.certificate_messages import CertificateRequest, TerminalCertificate
 from backend_client.messages import (
     AccountOverview,
     ActivationRequest,
@@ -82,10 +83,15 @@ class TerminalDesk:
         with self._database.transaction() as session:
             return self._terminals.enrol(session, request, self._now())
 
-    def recognise(self, token: str) -> Caller:
-        """The terminal that shows this token. Raises `Refused` NOT_ENROLLED."""
+    def recognise(self, token: str, certificate: bytes | None) -> Caller:
+        """The terminal that shows these. Raises `Refused` as `Terminals.recognise` does."""
         with self._database.transaction() as session:
-            return self._terminals.recognise(session, token)
+            return self._terminals.recognise(session, token, certificate)
+
+    def renew_certificate(self, caller: Caller, request: CertificateRequest) -> TerminalCertificate:
+        """The terminal's next certificate. Raises `Refused` as `Terminals.renew` does."""
+        with self._database.transaction() as session:
+            return self._terminals.renew(session, caller, request, self._now())
 
     def card_status(self, ref: CardRef) -> CardStatus:
         """Where a card stands."""

@@ -73,6 +73,15 @@ class KeyUnusable(StartupError):
     remedy = "Put back the key file that belongs to this database, readable by its owner only."
 
 
+class AuthorityUnusable(StartupError):
+    """The authority or the server's certificate is missing, open to others, or there already."""
+
+    code = "BACKOFFICE_AUTHORITY_UNUSABLE"
+    zh = "证书机构无法使用。"
+    en = "The certificate authority or the server's certificate cannot be used."
+    remedy = "Run `ssct ca init`, then `ssct ca server`; key files are for their owner only."
+
+
 class CannotListen(StartupError):
     """The address or port cannot be used."""
 

@@ -21,11 +21,15 @@ M = TypeVar("M", bound=Message)
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A request, its query (what follows "?") and the terminal that shows itself, if any."""
+    """A request, its query (what follows "?") and the terminal that shows itself, if any.
+
+    `certificate` (DER) is the connection's, which TLS has checked.
+    """
 
     request: Request = field(repr=False)
     query: str
     caller: Caller | None = None
+    certificate: bytes | None = field(default=None, repr=False)
 
     @property
     def terminal(self) -> Caller:

@@ -9,9 +9,11 @@ from simulator.backoffice.api import Api
 class InProcessTransport:
     """A `backend_client.transport.Transport` that hands each request to the interface."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, certificate: bytes | None = None) -> None:
+        """`certificate` (DER) stands for the one of a TLS connection."""
         self._api = api
+        self._certificate = certificate
 
     def send(self, request: Request) -> Reply:
         """See `Transport.send`."""
-        return self._api.dispatch(request)
+        return self._api.dispatch(request, self._certificate)

@@ -128,7 +128,13 @@ _ALWAYS = frozenset(
 _WITH_BODY = frozenset({Refusal.BAD_REQUEST, Refusal.MEDIA_TYPE_NOT_SUPPORTED})
 _OF_CALLERS: Mapping[Who, frozenset[Refusal]] = {
     Who.ANYBODY: frozenset(),
-    Who.TERMINAL: frozenset({Refusal.NOT_ENROLLED}),
+    Who.TERMINAL: frozenset(
+        {
+            Refusal.NOT_ENROLLED,
+            Refusal.CERTIFICATE_REQUIRED,
+            Refusal.CERTIFICATE_NOT_ACCEPTED,
+        }
+    ),
     Who.STAFF: frozenset({Refusal.ADMIN_TOKEN_WRONG}),
 }
 

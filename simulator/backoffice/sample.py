@@ -15,6 +15,7 @@ from backend_client.client import BackendClient
 from backend_client.messages import CardRef, Enrolment, EnrolmentRequest, Profile
 from simulator.backoffice import seed
 from simulator.backoffice.api import Api
+from simulator.backoffice.authority import Authority
 from simulator.backoffice.backoffice import BackOffice, Rules
 from simulator.backoffice.clocks import MovableClock
 from simulator.backoffice.inprocess import InProcessTransport
@@ -44,10 +45,16 @@ class SampleCity:
         random: Callable[[int], bytes],
         rules: Rules | None = None,
         sealing_key: bytes = bytes(32),
+        authority: Authority | None = None,
     ) -> None:
         self.clock = clock
         self.backoffice = BackOffice(
-            engine, now=clock.now, random=random, sealing_key=sealing_key, rules=rules
+            engine,
+            now=clock.now,
+            random=random,
+            sealing_key=sealing_key,
+            rules=rules,
+            authority=authority,
         )
         seed.add_sample_institutions(self.backoffice)
         self.api = Api(self.backoffice, admin_token=ADMIN_TOKEN, advance=clock.advance, strict=True)

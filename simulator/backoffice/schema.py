@@ -20,7 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """Counts up with every change of a table; a database of another version is refused."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -272,7 +272,7 @@ class Terminal(Base):
     """An enrolled terminal. Its token is kept as a blind index only.
 
     `succeeds` is what the same device was enrolled as before. `owner` is the first of that line:
-    all of a line share their operation numbers.
+    all of a line share their operation numbers. One that was stopped is not known any more.
     """
 
     __tablename__ = "terminals"
@@ -283,18 +283,31 @@ class Terminal(Base):
     token_index: Mapped[bytes] = mapped_column(unique=True)
     institution: Mapped[str] = mapped_column(ForeignKey("institutions.code"))
     profile: Mapped[str]
+    role: Mapped[str]
     public_key: Mapped[bytes | None]
     enrolled_at: Mapped[datetime]
+    stopped_at: Mapped[datetime | None]
     list_version: Mapped[int | None]
 
 
+class CertificateRow(Base):
+    """A certificate that was issued to a terminal; `fingerprint` is SHA-256 of its DER."""
+
+    __tablename__ = "certificates"
+    fingerprint: Mapped[bytes] = mapped_column(primary_key=True)
+    terminal: Mapped[int] = mapped_column(ForeignKey("terminals.id"), index=True)
+    issued_at: Mapped[datetime]
+    not_after: Mapped[datetime]
+
+
 class EnrolmentCode(Base):
-    """A one-time code, kept as a blind index. `profile` None: for any."""
+    """A one-time code, kept as a blind index. `profile` and `role` None: for any, by profile."""
 
     __tablename__ = "enrolment_codes"
     code_index: Mapped[bytes] = mapped_column(primary_key=True)
     institution: Mapped[str] = mapped_column(ForeignKey("institutions.code"))
     profile: Mapped[str | None]
+    role: Mapped[str | None]
     valid_until: Mapped[datetime]
     used_at: Mapped[datetime | None]
 

@@ -1,14 +1,17 @@
 """The back office as its own process: key file, database, interface and web server put together.
 
 This is a composition: the machine's clock and randomness are the defaults here, and nowhere below.
-It prints nothing; the caller is told where it listens and says so. Plain HTTP: beyond this machine
-put a TLS proxy in front.
+It prints nothing; the caller is told where it listens and says so. With TLS (1.2 or later) a client
+may show a certificate of the authority, and the interface says where it must; an invalid one ends
+the connection. Plain HTTP is for this machine only.
 """
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,13 +20,20 @@ from pathlib import Path
 from secrets import token_bytes
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from simulator.backoffice.api import Api
-from simulator.backoffice.asgi import application
+from simulator.backoffice.asgi import CERTIFICATE, application
+from simulator.backoffice.authority import (
+    CA_CERTIFICATE,
+    SERVER_CERTIFICATE,
+    SERVER_KEY,
+    Authority,
+)
 from simulator.backoffice.backoffice import BackOffice, Rules
 from simulator.backoffice.clocks import Clock, MovableClock
 from simulator.backoffice.database import open_engine
-from simulator.backoffice.errors import CannotListen
+from simulator.backoffice.errors import AuthorityUnusable, CannotListen
 from simulator.backoffice.figures import load_figures
 from simulator.backoffice.keys import load_or_create_key
 
@@ -53,14 +63,18 @@ def run(
     figures_directory: Path | None = None,
     prepare: Callable[[BackOffice], None] | None = None,
     announce: Callable[[str, int], None] | None = None,
+    tls: Path | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM, then finish what is being answered and return.
 
     `port` 0 takes a free one. `prepare` may fill the register before anybody is served. `announce`
     is called with host and port as soon as connections are accepted. With a clock that has
-    `advance` the route /admin/v1/clock moves it. Raises `StartupError`.
+    `advance` the route /admin/v1/clock moves it. `tls` is an authority's directory with a server's
+    pair (`authority.py`). Raises `StartupError`.
     """
     clock = clock or _MachineClock()
+    secured = None if tls is None else _tls_context(tls)
+    authority = None if tls is None else Authority.opened(tls, random, _MachineClock().now)
     listener = _listening(host, port)
     try:
         backoffice = BackOffice(
@@ -70,20 +84,28 @@ def run(
             sealing_key=load_or_create_key(key_file, random),
             figures=load_figures(figures_directory),
             rules=rules,
+            authority=authority,
         )
         with backoffice:
             if prepare is not None:
                 prepare(backoffice)
             advance = clock.advance if isinstance(clock, MovableClock) else None
             api = Api(backoffice, admin_token=admin_token, advance=advance)
-            _serve(api, listener, announce)
+            _serve(api, listener, announce, secured)
     finally:
         listener.close()
 
 
-def _serve(api: Api, listener: socket.socket, announce: Callable[[str, int], None] | None) -> None:
+def _serve(
+    api: Api,
+    listener: socket.socket,
+    announce: Callable[[str, int], None] | None,
+    tls: ssl.SSLContext | None,
+) -> None:
     config = uvicorn.Config(
         application(api),
+        http=_Connection,
+        ssl_context_factory=None if tls is None else lambda _config, _default: tls,
         lifespan="off",
         ws="none",
         log_config=None,
@@ -96,6 +118,31 @@ def _serve(api: Api, listener: socket.socket, announce: Callable[[str, int], Non
     )
     with _absorbing_signals():
         _Server(config, announce).run(sockets=[listener])
+
+
+class _Connection(H11Protocol):
+    """Hands on the certificate that the client has shown, if any."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """See `asyncio.Protocol`."""
+        super().connection_made(transport)
+        tls = transport.get_extra_info("ssl_object")
+        shown = None if tls is None else tls.getpeercert(binary_form=True)
+        self.app_state = {**self.app_state, CERTIFICATE: shown}
+
+
+def _tls_context(directory: Path) -> ssl.SSLContext:
+    """TLS with the server's pair, for clients of the same authority. Raises `AuthorityUnusable`."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.verify_mode = ssl.CERT_OPTIONAL
+    try:
+        context.load_cert_chain(directory / SERVER_CERTIFICATE, directory / SERVER_KEY)
+        context.load_verify_locations(directory / CA_CERTIFICATE)
+    except (OSError, ssl.SSLError) as error:
+        told = f"no server certificate in {directory}: {type(error).__name__}"
+        raise AuthorityUnusable(told) from None
+    return context
 
 
 class _Server(uvicorn.Server):

@@ -13,7 +13,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from backend_client.messages import Action, CardRef, CardStatus, ListingReason, Profile, Scope
+from backend_client.messages import Action, CardRef, CardStatus, ListingReason, Profile, Role, Scope
 from simulator.backoffice.applications import Applications
 from simulator.backoffice.bank_function import BankEvent
 from simulator.backoffice.database import Database
@@ -107,11 +107,16 @@ class StaffDesk:
             session.merge(Institution(code=code, name=name, tier=tier))
 
     def create_enrolment_code(
-        self, institution: str, profile: Profile | None = None
+        self, institution: str, profile: Profile | None = None, role: Role | None = None
     ) -> tuple[str, datetime]:
         """A one-time code for a terminal of a known institution, and until when it is good."""
         with self._database.transaction() as session:
-            return self._terminals.create_code(session, institution, profile, self._now())
+            return self._terminals.create_code(session, institution, profile, role, self._now())
+
+    def stop_terminal(self, terminal_id: str) -> None:
+        """Know a terminal no more, whatever it shows. Raises `Refused` TERMINAL_UNKNOWN."""
+        with self._database.transaction() as session:
+            self._terminals.stop(session, terminal_id, self._now())
 
     def status(self, key: CardKey) -> CardStatus:
         """Where a card stands."""

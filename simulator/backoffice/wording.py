@@ -230,11 +230,38 @@ _INTERFACE = {
         f"This terminal is not enrolled. {_EN_STAFF}",
         remedy="Make an enrolment code and run `ssct enrol` at the terminal.",
     ),
+    Refusal.CERTIFICATE_REQUIRED: Wording(
+        _UNAUTHORIZED,
+        f"本终端没有出示证书。{_ZH_STAFF}",
+        f"This terminal shows no certificate. {_EN_STAFF}",
+        remedy="Its certificate has ended, or it was enrolled without: make an enrolment code and "
+        "run `ssct enrol` at the terminal.",
+    ),
+    Refusal.CERTIFICATE_NOT_ACCEPTED: Wording(
+        _UNAUTHORIZED,
+        f"本终端的证书无效。{_ZH_STAFF}",
+        f"This terminal's certificate is not accepted. {_EN_STAFF}",
+        remedy="The certificate is not one of the terminal that the token belongs to. Find out "
+        "who uses it, then enrol the terminal again.",
+    ),
+    Refusal.CERTIFICATE_REQUEST_INVALID: Wording(
+        _BAD,
+        f"证书申请无效。{_ZH_STAFF}",
+        f"The request for a certificate is not valid. {_EN_STAFF}",
+        remedy=_TERMINAL,
+    ),
+    Refusal.CERTIFICATES_NOT_ISSUED: Wording(
+        _CONFLICT,
+        "后台不签发证书。",
+        "This back office issues no certificates.",
+        remedy="It runs without TLS; `ssct sim backoffice --tls` issues them.",
+    ),
+    Refusal.TERMINAL_UNKNOWN: Wording(_NOT_FOUND, "没有这台终端。", "There is no such terminal."),
     Refusal.ROLE_NOT_ALLOWED: Wording(
         _FORBIDDEN,
         "本终端不能办理这项业务。",
         "This terminal may not do this.",
-        remedy="Enrol the terminal with a profile that may.",
+        remedy="Enrol the terminal with a code for a role that may.",
     ),
     Refusal.ADMIN_TOKEN_WRONG: Wording(
         _UNAUTHORIZED, "没有权限。", "Not allowed.", remedy="Send the administrator's token."

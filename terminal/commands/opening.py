@@ -8,11 +8,12 @@ from __future__ import annotations
 import os
 import secrets
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from apdu.connection import Reader
 from apdu.status import NoCard
@@ -25,6 +26,11 @@ from terminal.commands.private_file import require_new, write_new
 from terminal.errors import ConfigurationError
 from terminal.session import CardSession
 from terminal.settings import ReaderSettings, Settings, load_settings
+
+if TYPE_CHECKING:
+    import ssl
+
+    from backend_client.identity import TlsIdentity
 
 FRESH = timedelta(minutes=10)
 """A blacklist at most this old is not asked for again before a card is served."""
@@ -57,12 +63,25 @@ def open_terminal(settings: Settings, *, recover: bool = True) -> Iterator[Termi
             backend.read_timeout.total_seconds(),
             backend.total_timeout.total_seconds(),
         )
-        transport = HttpTransport(backend.url, monotonic=clock.monotonic, timeouts=timeouts)
+        transport = HttpTransport(
+            backend.url,
+            monotonic=clock.monotonic,
+            timeouts=timeouts,
+            tls=_trusting(settings) if _is_secured(settings) else None,
+        )
+    show = None
+    if transport is not None and _is_secured(settings):
+        show = _shower(settings, transport)
     try:
         with (
             security_module(settings.security) as sam,
             Terminal.open(
-                settings, clock=clock, random=secrets.token_bytes, sam=sam, transport=transport
+                settings,
+                clock=clock,
+                random=secrets.token_bytes,
+                sam=sam,
+                transport=transport,
+                show=show,
             ) as terminal,
         ):
             if recover:
@@ -71,6 +90,28 @@ def open_terminal(settings: Settings, *, recover: bool = True) -> Iterator[Termi
     finally:
         if transport is not None:
             transport.close()
+
+
+def _is_secured(settings: Settings) -> bool:
+    return settings.backend.url.startswith("https:")
+
+
+def _trusting(settings: Settings, identity: TlsIdentity | None = None) -> ssl.SSLContext:
+    from backend_client.identity import tls_context
+
+    directory = settings.terminal.data_dir
+    return tls_context(
+        settings.backend.ca_file, identity, directory=directory, random=secrets.token_bytes
+    )
+
+
+def _shower(settings: Settings, transport: HttpTransport) -> Callable[[TlsIdentity], None]:
+    """What has the transport show a certificate from then on."""
+
+    def show(identity: TlsIdentity) -> None:
+        transport.use(_trusting(settings, identity))
+
+    return show
 
 
 def freshen(terminal: Terminal) -> None:

@@ -78,6 +78,13 @@ def _add_backoffice(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--data", type=Path, metavar="DIR", help="where database and keys lie")
     parser.add_argument(
+        "--tls",
+        type=Path,
+        metavar="DIR",
+        help="serve https with the server certificate of the authority in DIR (see `ssct ca`), "
+        "issue certificates to terminals at their enrolment and require them afterwards",
+    )
+    parser.add_argument(
         "--database",
         metavar="URL",
         help="use this database, such as postgresql://user@host/name, and not SQLite in DIR; a "

@@ -37,6 +37,7 @@ def run(args: Namespace) -> ExitCode:
 
 def _document(status: TerminalStatus) -> dict[str, Any]:
     head, age, refusal = status.blacklist, status.blacklist_age, status.blacklist_refusal
+    until = status.certificate_until
     return {
         "profile": status.profile,
         "institution": status.institution,
@@ -44,6 +45,7 @@ def _document(status: TerminalStatus) -> dict[str, Any]:
         "terminal": status.terminal_id,
         "data_directory": str(status.data_dir),
         "back_office": status.backend_url or None,
+        "certificate_until": until.isoformat() if until else None,
         "clock_trusted": status.clock_trusted,
         "blacklist_version": head.version if head else None,
         "blacklist_entries": head.entries if head else None,

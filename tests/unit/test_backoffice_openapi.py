@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from random import Random
 from typing import Any
@@ -14,13 +14,14 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from schemathesis.specs.openapi.definitions import OPENAPI_31
 
 from backend_client.codec import encode
-from backend_client.messages import CardRef, Profile
+from backend_client.messages import CardRef, EnrolmentRequest, Role
 from backend_client.transport import Reply, Request
 from backend_client.validation import load_schemas
 from simulator.backoffice.database import open_engine
 from simulator.backoffice.openapi import component, describe
 from simulator.backoffice.routes import Who
-from simulator.backoffice.sample import SampleCity
+from simulator.backoffice.sample import HOSPITAL, SampleCity
+from simulator.backoffice.terminals import ROLES, Task
 from simulator.backoffice.wording import WORDING
 from simulator.clock import SHANGHAI, SimulatedClock
 
@@ -126,20 +127,33 @@ def test_it_says_what_to_show_and_which_roles_may(city: SampleCity) -> None:
     ]
 
 
-@pytest.mark.parametrize("profile", ["kiosk", "point-of-use", "developer"])
-def test_each_role_may_use_exactly_the_routes_that_name_it(
-    profile: Profile, city: SampleCity
-) -> None:
+MAY: Mapping[Role, frozenset[Task]] = {
+    "developer": frozenset(Task),
+    "kiosk": frozenset(Task),
+    "hospital": frozenset(Task) - {Task.ACTIVATION, Task.LIFE},
+    "gate": frozenset({Task.STATUS, Task.BLACKLIST}),
+}
+
+
+@pytest.mark.parametrize("role", MAY)
+def test_each_role_may_use_exactly_the_routes_that_are_for_it(role: Role, city: SampleCity) -> None:
     paths = served(city)["paths"]
-    token = city.enrolled(profile).token
+    code, _ = city.backoffice.staff.create_enrolment_code(HOSPITAL, None, role)
+    identity = city.client(None).enrol(EnrolmentRequest(code, ROLES[role].profile))
+    assert identity.role == role
+    tried = 0
     for path, route in city.api.routes.items():
         if route.who is not Who.TERMINAL:
             continue
-        headers = {**JSON, "authorization": f"Bearer {token}"}
+        headers = {**JSON, "authorization": f"Bearer {identity.token}"}
         reply = city.api.dispatch(Request(route.method, path, b"{}", headers))
-        allowed = profile in paths[path][route.method.lower()].get("x-roles", [profile])
+        allowed = route.task is None or route.task in MAY[role]
+        described = paths[path][route.method.lower()].get("x-roles")
+        assert route.task is None or (role in described) is allowed
         refused = reply.status == 403 and json.loads(reply.body)["code"] == "ROLE_NOT_ALLOWED"
         assert refused is not allowed, path
+        tried += 1
+    assert tried > 10
 
 
 def test_the_page_names_everything_and_asks_nobody(city: SampleCity) -> None:

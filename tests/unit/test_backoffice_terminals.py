@@ -173,5 +173,45 @@ def test_each_terminal_does_what_its_role_allows(
         assert client.query(request.number).state == "unknown"
 
 
+def test_a_code_may_be_for_a_role_and_then_for_its_profile(city: SampleCity) -> None:
+    code, _ = city.backoffice.staff.create_enrolment_code(HOSPITAL, role="gate")
+    request = EnrolmentRequest(code, "kiosk")
+    assert refusal(lambda: stranger(city).enrol(request)) == "ENROLMENT_CODE_INVALID"
+    identity = stranger(city).enrol(EnrolmentRequest(code, "point-of-use"))
+    assert identity.role == "gate"
+    client, ref = city.client(identity.token), city.card(1)
+    assert client.card_status(ref).state == "active"
+    assert refusal(lambda: client.account(ref)) == "ROLE_NOT_ALLOWED"
+    with pytest.raises(RefusedHere) as caught:
+        city.backoffice.staff.create_enrolment_code(HOSPITAL, "kiosk", "gate")
+    assert caught.value.refusal is Refusal.BAD_REQUEST
+
+
+@pytest.mark.parametrize(
+    ("profile", "role"),
+    [("developer", "developer"), ("kiosk", "kiosk"), ("point-of-use", "hospital")],
+)
+def test_without_a_role_a_code_is_for_the_usual_one(
+    profile: Profile, role: str, city: SampleCity
+) -> None:
+    assert city.enrolled(profile).role == role
+
+
+def test_a_stopped_terminal_is_not_known_any_more_and_may_be_enrolled_again(
+    city: SampleCity,
+) -> None:
+    identity, ref, number = city.enrolled("kiosk"), city.card(1), city.number()
+    client = city.client(identity.token)
+    assert not client.reverse(number).found
+    city.backoffice.staff.stop_terminal(identity.terminal_id)
+    with pytest.raises(NotEnrolled):
+        client.card_status(ref)
+    again = city.enrolled("kiosk", previous_token=identity.token)
+    assert city.client(again.token).query(number).state == "reversed"
+    with pytest.raises(RefusedHere) as caught:
+        city.backoffice.staff.stop_terminal("T999999")
+    assert caught.value.refusal is Refusal.TERMINAL_UNKNOWN
+
+
 def test_the_clock_may_be_asked_by_anybody(city: SampleCity) -> None:
     assert stranger(city).server_time().now == BEGIN

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
-from backend_client import life_messages, messages, money_messages
+from backend_client import certificate_messages, life_messages, messages, money_messages
 from backend_client.codec import MAX_BODY, canonical, parse
 from backend_client.errors import BadMessage, BadRequest
 from backend_client.messages import Message, decode, dump, encode, load
@@ -24,7 +24,7 @@ from backend_client.validation import URN, load_schemas
 
 CLASSES: list[type[Message]] = [
     value
-    for module in (messages, life_messages, money_messages)
+    for module in (messages, life_messages, money_messages, certificate_messages)
     for name in module.__all__
     if isinstance(value := getattr(module, name), type) and value is not Message
 ]
@@ -89,7 +89,7 @@ def assert_same_type(hint: object, schema: dict[str, Any], base: str) -> None:
             assert formats.get(name.rpartition("/")[2], hint) is hint
             assert_same_type(hint, resolve(name, base), base)
     elif "anyOf" in schema:
-        assert typing.get_origin(hint) is types.UnionType
+        assert typing.get_origin(hint) in (types.UnionType, typing.Union)
         inner, nothing = typing.get_args(hint)
         assert nothing is types.NoneType
         assert schema["anyOf"][1] == {"type": "null"}
