@@ -395,6 +395,15 @@ def a_file_that_pin_and_key_open(at: Bench) -> None:
     assert at.pad.prompts == [PinPrompt.PIN]
 
 
+@row(modules=(PSAM,))
+def the_pin_is_not_asked_for_where_the_key_is_lacking(at: Bench) -> None:
+    """Facts 6.3: external authentication first, then the PIN."""
+    with_sample(at)
+    at.insert_psam(without(KeyName.RK1DF04))
+    assert at.read("DF04EF06|90|$", auth=1).code == -27272
+    assert at.pad.prompts == []
+
+
 @row()
 def a_cyclic_file(at: Bench) -> None:
     with_sample(at)
