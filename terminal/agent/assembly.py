@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from apdu.readers.pcsc_events import CardEvent, CardEventKind
+from apdu.ssc.driver import PinPad
 from terminal.agent.guard import FAILURES_PER_MINUTE, Doors
 from terminal.agent.ldt33 import Ldt33Socket
 from terminal.agent.operations import Agent
@@ -40,17 +41,19 @@ def running_agent(
     readers: Readers,
     *,
     random: Callable[[int], bytes],
+    pin_pad: PinPad | None = None,
     upkeep: float | None = None,
 ) -> Iterator[RunningAgent]:
     """Serve programs and pages on this machine until the block is left.
 
-    `upkeep`: seconds between two synchronisations, None for none. Raises `PortTaken`.
+    `pin_pad` is for the LD/T 33 functions. `upkeep`: seconds between two synchronisations, None
+    for none. Raises `PortTaken`.
     """
     own = terminal.settings.agent
     terminal.sam = one_at_a_time(terminal.sam)
     sessions = Sessions(terminal, readers, random=random)
     bus = EventBus(readers, lambda event: _card_left(sessions, event))
-    point = PointOfUse(terminal, readers, random)
+    point = PointOfUse(terminal, readers, random, pin_pad)
     limit = RateLimit(own.calls_per_minute, terminal.clock.monotonic)
     socket = Ldt33Socket(
         point.devices,
@@ -58,6 +61,7 @@ def running_agent(
         gate=point.gate,
         witness=point.witness,
         count=limit.take,
+        debits=point.debits,
     )
     web = AgentWeb(
         Agent(terminal, readers, sessions, own.lease.total_seconds()),

@@ -179,15 +179,15 @@ def debit(holding: Holding, body: Mapping[str, int]) -> Json:
     _with_pin(holding, Function.SETTLEMENT)
     pending = PendingDebits(holding.terminal.store)
     medical = MedicalAccount(holding.session.card)
-    earlier = pending.of(holding.session.card)
+    earlier = pending.of(holding.session.card.card_id)
     settled = None
     if earlier is not None:
         outcome = medical.resolve(earlier)
         settled = _settled(outcome)
         if settled and pending.is_that_of(earlier, body):
-            pending.forget(holding.session.card)
+            pending.forget(holding.session.card.card_id)
             return {**settled, "earlier": True}
-        pending.forget(holding.session.card)
+        pending.forget(holding.session.card.card_id)
     _note(holding, "debit account")
     order = PurchaseOrder(
         body["account_fen"],
@@ -195,10 +195,8 @@ def debit(holding: Holding, body: Mapping[str, int]) -> Json:
         body.get("self_pay_fen", 0),
         body.get("fund_fen", 0),
     )
-    done = medical.purchase(
-        order, _complete(holding), keep=lambda one: pending.keep(holding.session.card, one)
-    )
-    pending.forget(holding.session.card)
+    done = medical.purchase(order, _complete(holding), keep=pending.keep)
+    pending.forget(holding.session.card.card_id)
     return {**_booked(done), "earlier": False, "settled_before": settled}
 
 

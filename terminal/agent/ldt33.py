@@ -24,7 +24,16 @@ from typing import Any
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from apdu.pin import Pin
-from apdu.ssc.driver import FUNCTIONS, Devices, Driver, DriverResult, PinPrompt, ResultCode, call
+from apdu.ssc.driver import (
+    FUNCTIONS,
+    Devices,
+    Driver,
+    DriverResult,
+    InterruptedDebits,
+    PinPrompt,
+    ResultCode,
+    call,
+)
 from apdu.ssc.driver.pin_pad import PinTimeout
 from apdu.ssc.driver.result import DriverRefusal
 from terminal.agent.errors import TooManyCalls
@@ -72,13 +81,19 @@ class Ldt33Socket:
         gate: Gate = open_gate,
         witness: Witness = no_witness,
         count: Count = lambda _caller: None,
+        debits: InterruptedDebits | None = None,
     ) -> None:
-        """`devices` are asked for at every connection, so that readers may come and go."""
+        """`devices` are asked for at every connection, so that readers may come and go.
+
+        `debits` without an answer are those of all connections: a page that was loaded anew must
+        not charge a card twice.
+        """
         self._devices = devices
         self._lease = lease
         self._gate = gate
         self._witness = witness
         self._count = count
+        self._debits = debits or InterruptedDebits(lambda _debit: None)
 
     async def serve(self, socket: WebSocket) -> None:
         """One connection, until it ends."""
@@ -86,7 +101,8 @@ class Ldt33Socket:
         await socket.accept(subprotocol=SUBPROTOCOL if SUBPROTOCOL in offered else None)
         caller: Caller = socket.scope[CALLER]
         thread = ThreadPoolExecutor(1, thread_name_prefix="agent-ldt33")
-        point = _PointOfUse(self._devices(), caller, self._gate, self._witness, self._count)
+        devices = await asyncio.to_thread(self._devices)
+        point = _PointOfUse(devices, self._debits, caller, self._gate, self._witness, self._count)
         loop = asyncio.get_running_loop()
         try:
             await self._answer_all(socket, point, lambda do: loop.run_in_executor(thread, do))
@@ -121,12 +137,18 @@ class _PointOfUse:
     """A connection's driver; every method runs in its thread."""
 
     def __init__(
-        self, devices: Devices, caller: Caller, gate: Gate, witness: Witness, count: Count
+        self,
+        devices: Devices,
+        debits: InterruptedDebits,
+        caller: Caller,
+        gate: Gate,
+        witness: Witness,
+        count: Count,
     ) -> None:
         self._typed = _Typed()
         if devices.pin_pad is None:
             devices = replace(devices, pin_pad=self._typed)
-        self._driver = Driver(devices)
+        self._driver = Driver(devices, debits=debits)
         self._caller = caller
         self._gate = gate
         self._witness = witness

@@ -235,6 +235,7 @@ def scope_of(function: Function) -> Scope:
 _FUNCTION_SCOPES = {
     Function.READ: Scope.READ,
     Function.QUERY: Scope.READ,
+    Function.RECORDS: Scope.READ,
     Function.PIN_CHANGE: Scope.PIN,
 }
 """What is not named here may move money, or change the card's standing."""

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from apdu.crypto import Purchase
-from apdu.ssc.card import SocialSecurityCard
 from apdu.ssc.identity import OneCard
 from apdu.ssc.transactions import PendingDebit
 from terminal.errors import StoreDamaged
@@ -25,11 +24,11 @@ class PendingDebits:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def keep(self, card: SocialSecurityCard, pending: PendingDebit) -> None:
+    def keep(self, pending: PendingDebit) -> None:
         """Durable on return."""
         made = pending.purchase
         self._store.put(
-            self._name(card),
+            self._name(pending.card.card_id),
             {
                 "card_number": pending.card.card_number,
                 "account": made.account,
@@ -45,19 +44,19 @@ class PendingDebits:
             },
         )
 
-    def of(self, card: SocialSecurityCard) -> PendingDebit | None:
+    def of(self, card_id: bytes) -> PendingDebit | None:
         """What was interrupted on this card. Raises `StoreDamaged` for what makes no sense."""
-        kept = self._store.get(self._name(card))
+        kept = self._store.get(self._name(card_id))
         if not kept:
             return None
         try:
-            return _debit(card, kept)
+            return _debit(card_id, kept)
         except (KeyError, TypeError, ValueError):
             raise StoreDamaged("a pending debit is not what was kept") from None
 
-    def forget(self, card: SocialSecurityCard) -> None:
+    def forget(self, card_id: bytes) -> None:
         """It has an end."""
-        self._store.put(self._name(card), {})
+        self._store.put(self._name(card_id), {})
 
     @staticmethod
     def is_that_of(pending: PendingDebit, body: Mapping[str, int]) -> bool:
@@ -66,11 +65,11 @@ class PendingDebits:
         asked = (body["account_fen"], body.get("self_pay_fen", 0), body.get("fund_fen", 0))
         return (made.account, made.self_pay, made.fund) == asked
 
-    def _name(self, card: SocialSecurityCard) -> str:
-        return _PREFIX + self._store.index(card.card_id.hex()).hex()[:_INDEX_DIGITS]
+    def _name(self, card_id: bytes) -> str:
+        return _PREFIX + self._store.index(card_id.hex()).hex()[:_INDEX_DIGITS]
 
 
-def _debit(card: SocialSecurityCard, kept: Mapping[str, Any]) -> PendingDebit:
+def _debit(card_id: bytes, kept: Mapping[str, Any]) -> PendingDebit:
     purchase = Purchase(
         kept["account"],
         kept["self_pay"],
@@ -80,7 +79,7 @@ def _debit(card: SocialSecurityCard, kept: Mapping[str, Any]) -> PendingDebit:
         bytes.fromhex(kept["kind"]),
     )
     return PendingDebit(
-        OneCard(card.card_id, kept["card_number"]),
+        OneCard(card_id, kept["card_number"]),
         purchase,
         kept["balance_before"],
         bytes.fromhex(kept["sequence"]),

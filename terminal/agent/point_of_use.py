@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, cast
 
 from apdu.connection import Reader
 from apdu.sam import CompleteModule
-from apdu.ssc.driver import Devices, DriverResult, always, no_module
+from apdu.ssc.driver import (
+    Devices,
+    DriverResult,
+    InterruptedDebits,
+    PinPad,
+    always,
+    no_module,
+)
 from apdu.status import CardError
 from terminal.admission import Refused
 from terminal.agent.guard import Caller
+from terminal.agent.pending_debit import PendingDebits
 from terminal.agent.readers import Readers
 from terminal.agent.scopes import Scope, scope_of
 from terminal.app import Terminal
@@ -19,7 +28,8 @@ from terminal.policy import Function
 from terminal.session import CardSession
 from terminal.store.audit import AuditEntry
 
-_CARD_ID_FIELD, _CARD_ID_DIGITS = 3, 32
+_CARD_ID_FIELD = 3
+_DEBIT = "iDoDebit"
 _GATED = {Scope.WRITE: Function.READ, Scope.DEBIT: Function.SETTLEMENT}
 _READING = ("iReadDebitRecord",)
 
@@ -28,11 +38,18 @@ class PointOfUse:
     """Gives the socket its devices, and answers for what is done with them."""
 
     def __init__(
-        self, terminal: Terminal, readers: Readers, random: Callable[[int], bytes]
+        self,
+        terminal: Terminal,
+        readers: Readers,
+        random: Callable[[int], bytes],
+        pin_pad: PinPad | None = None,
     ) -> None:
         self._terminal = terminal
         self._readers = readers
         self._random = random
+        self._pin_pad = pin_pad
+        self._pending = PendingDebits(terminal.store)
+        self.debits = InterruptedDebits(self._pending.keep)
 
     def devices(self) -> Devices:
         """The slots that there are now."""
@@ -42,14 +59,21 @@ class PointOfUse:
             readers=self._slots(),
             random=self._random,
             modules=always(cast(CompleteModule, sam)) if complete else no_module,
+            pin_pad=self._pin_pad,
             device_number=self._terminal.settings.agent.device_number,
         )
 
-    def gate(self, caller: Caller, function: str, _arguments: Mapping[str, object]) -> str | None:
+    def gate(self, caller: Caller, function: str, arguments: Mapping[str, object]) -> str | None:
         """What admission has against a function that changes the card; None when nothing.
 
         Without a security module the card cannot prove itself here; then the HSM's side decides.
+        A debit of this card that was kept and has no end is called to the driver's mind.
         """
+        card_id = _named_card(arguments)
+        if function.startswith(_DEBIT) and card_id is not None:
+            kept = self._pending.of(bytes.fromhex(card_id))
+            if kept is not None:
+                self.debits.remember(kept)
         wanted = _GATED.get(scope_of(function) or Scope.READ)
         later_step = function.endswith(("_Step2", "_Step3"))
         if wanted is None or later_step or function in _READING:
@@ -69,6 +93,9 @@ class PointOfUse:
         result: DriverResult,
     ) -> None:
         """Write a call into the audit trail (Articles 25, 27)."""
+        card_id = _named_card(arguments) or _read_card(result)
+        if result.ok and function == _DEBIT and card_id is not None:
+            self._pending.forget(bytes.fromhex(card_id))
         outcome = "admitted" if result.ok else "refused"
         entry = AuditEntry(
             self._terminal.clock.now(),
@@ -77,7 +104,7 @@ class PointOfUse:
             outcome,
             None if result.ok else f"LDT33_{result.code}",
         )
-        self._terminal.audit.record(entry, _card_id(arguments, result))
+        self._terminal.audit.record(entry, card_id)
 
     def _slots(self) -> tuple[Reader, ...]:
         try:
@@ -95,12 +122,17 @@ class PointOfUse:
         return None
 
 
-def _card_id(arguments: Mapping[str, object], result: DriverResult) -> str | None:
-    """The card's id: what the caller compares with the card, or the fourth field of a read."""
+def _named_card(arguments: Mapping[str, object]) -> str | None:
+    """The id of the card that the caller means: the first field of pCardInfo."""
     told = arguments.get("pCardInfo")
-    fields = [str(told)] if isinstance(told, str) else result.out.split("|")[_CARD_ID_FIELD:]
-    found = fields[0].partition("|")[0] if fields else ""
-    is_one = len(found) == _CARD_ID_DIGITS and all(
-        digit in "0123456789ABCDEFabcdef" for digit in found
-    )
-    return found.lower() if is_one else None
+    return _id(told.partition("|")[0]) if isinstance(told, str) else None
+
+
+def _read_card(result: DriverResult) -> str | None:
+    """The id of the card that was read: the fourth field of a basic read."""
+    fields = result.out.split("|")
+    return _id(fields[_CARD_ID_FIELD]) if len(fields) > _CARD_ID_FIELD else None
+
+
+def _id(text: str) -> str | None:
+    return text.lower() if re.fullmatch(r"[0-9A-Fa-f]{32}", text) else None

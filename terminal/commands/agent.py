@@ -9,6 +9,7 @@ from terminal.commands.options import add_common, add_json
 from terminal.exit_codes import ExitCode
 
 if TYPE_CHECKING:
+    from terminal.agent.pad import WaitingPad
     from terminal.agent.readers import Readers
     from terminal.agent.tokens import TokenBook
     from terminal.settings import Settings
@@ -63,7 +64,13 @@ def run(args: Namespace) -> ExitCode:
     readers = _readers(args, settings)
     with (
         open_terminal(settings) as terminal,
-        running_agent(terminal, readers, random=secrets.token_bytes, upkeep=EVERY) as running,
+        running_agent(
+            terminal,
+            readers,
+            random=secrets.token_bytes,
+            pin_pad=_pin_pad(settings),
+            upkeep=EVERY,
+        ) as running,
     ):
         print(f"读卡服务已启动 agent: {running.origin}")
         print("令牌 tokens: ssct agent token create NAME --scope read ...", flush=True)
@@ -81,6 +88,26 @@ def _readers(args: Namespace, settings: Settings) -> Readers:
     psam = settings.security.psam_reader
     in_pcsc = psam and not psam.startswith((SIMULATED, ON_A_LINE))
     return PcscReaders((psam, settings.security.psam_slot) if in_pcsc else None)
+
+
+def _pin_pad(settings: Settings) -> WaitingPad | None:
+    """The pad that the settings describe, for the functions of LD/T 33."""
+    import secrets
+
+    from terminal.agent.pad import WaitingPad
+    from terminal.devices.pin_pad import Listener, open_pin_pad
+    from terminal.devices.protocols import PinPad
+
+    if settings.pin_pad.kind == "none":
+        return None
+
+    def make(listener: Listener) -> PinPad:
+        pad = open_pin_pad(settings.pin_pad, listener, secrets.token_bytes)
+        assert pad is not None  # noqa: S101  the kind was looked at above
+        return pad
+
+    # The pad itself ends first, so that it can say so.
+    return WaitingPad(make, seconds=settings.pin_pad.timeout.total_seconds() + 5)
 
 
 def _create(args: Namespace) -> ExitCode:

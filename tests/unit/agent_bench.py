@@ -14,6 +14,7 @@ from typing import Any
 import httpx2 as httpx
 
 from apdu.readers.inprocess import InProcessReader
+from apdu.ssc.driver import PinPad
 from simulator.backoffice.seed import DEVELOPMENT_CODE
 from simulator.card.card import SimulatedCard
 from simulator.card.profile import load_profile
@@ -72,6 +73,7 @@ def agent_bench(
     directory: Path,
     *,
     readers: Readers | None = None,
+    pin_pad: PinPad | None = None,
     **settings: Any,  # noqa: ANN401
 ) -> Iterator[AgentBench]:
     """An agent at the scene's reader, or at `readers`; `settings` are those of [agent]."""
@@ -87,7 +89,7 @@ def agent_bench(
         token, _ = book.create("his", Scope, BEGINS, chance)
         served = readers or NamedReaders([scene.reader], patience=PATIENCE)
         with (
-            running_agent(terminal, served, random=chance) as running,
+            running_agent(terminal, served, random=chance, pin_pad=pin_pad) as running,
             AgentClient(running.origin, token) as client,
         ):
             yield AgentBench(scene, running, book, client, token)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +15,26 @@ import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from websockets.sync.client import connect
 
-from apdu.status import CardRemoved
+from apdu.pin import Pin
+from apdu.ssc.driver import Driver, PinCancelled, PinPrompt, PinTimeout, call
+from apdu.status import CardRemoved, ReaderError
 from simulator.card.card import SimulatedCard
 from simulator.card.profile import load_profile
-from terminal.agent.client import AgentClient, AgentProblem
+from simulator.pin_pad import SimulatedPlainPad
+from terminal.agent.client import AgentClient, AgentProblem, Ldt33Client, Ldt33Result
+from terminal.agent.guard import Caller
 from terminal.agent.openapi import document
 from terminal.agent.operations import OPERATIONS
+from terminal.agent.pad import WaitingPad
+from terminal.agent.pending_debit import PendingDebits
+from terminal.agent.point_of_use import PointOfUse
+from terminal.agent.readers import NamedReaders
 from terminal.agent.scopes import Scope
+from terminal.devices.pin_pad import Listener, open_pin_pad
+from terminal.devices.protocols import PinPad
+from terminal.errors import PinPadError
 from terminal.functions import FUNCTIONS
+from terminal.settings import PinPadSettings
 from tests.unit.agent_bench import MINUTE, AgentBench, agent_bench, until
 
 PIN = "246810"
@@ -474,3 +488,119 @@ def test_a_listed_card_is_not_debited_by_a_page_either(bench: AgentBench) -> Non
         )
     assert code == -0x6982
     assert "真伪" in told
+
+
+PAYMENT = "7.00|0.50|20260102030405|"
+INFO = f"{ADULT.card.card_id.hex().upper()}|{ADULT.card.number}|"
+
+
+def pay(functions: Ldt33Client) -> Ldt33Result:
+    return functions.call("iDoDebit", iType=3, pCardInfo=INFO, pPayInfo=PAYMENT, pins=[PIN])
+
+
+def settlements(functions: Ldt33Client) -> int:
+    return functions.call("iReadDebitRecord", iType=3, pins=[PIN]).out.count("20260102030405")
+
+
+def test_a_page_that_was_loaded_anew_after_a_lost_debit_does_not_charge_twice(
+    bench: AgentBench,
+) -> None:
+    chip = Pulled(SimulatedCard(ADULT, random=bytes))
+    bench.slot.insert(chip)
+    chip.armed = True
+    with bench.client.ldt33() as functions:
+        assert pay(functions).code != 0
+    with bench.client.ldt33() as functions:
+        assert pay(functions).code == 0
+        assert settlements(functions) == 1
+
+
+def test_nor_does_an_agent_that_was_started_anew(bench: AgentBench) -> None:
+    chip = Pulled(SimulatedCard(ADULT, random=bytes))
+    bench.slot.insert(chip)
+    chip.armed = True
+    with bench.client.ldt33() as functions:
+        assert pay(functions).code != 0
+    terminal = bench.scene.terminal
+    anew = PointOfUse(terminal, NamedReaders([bench.slot]), bytes)
+    caller = Caller("his", "his", frozenset(Scope))
+    arguments = {"iType": 3, "pCardInfo": INFO, "pPayInfo": PAYMENT}
+    assert anew.gate(caller, "iDoDebit", arguments) is None
+    pad = Typed([Pin(PIN)])
+    devices = replace(anew.devices(), pin_pad=pad)
+    result = call(Driver(devices, debits=anew.debits), "iDoDebit", arguments)
+    assert result.ok
+    anew.witness(caller, "iDoDebit", arguments, result)
+    assert PendingDebits(terminal.store).of(ADULT.card.card_id) is None
+    with bench.client.ldt33() as functions:
+        assert settlements(functions) == 1
+
+
+class Typed:
+    """A pad on which PINs were typed before."""
+
+    def __init__(self, pins: list[Pin]) -> None:
+        self.pins = pins
+
+    def read_pin(self, prompt: PinPrompt) -> Pin:
+        return self.pins.pop(0)
+
+
+class Pad:
+    """A device on which something happens as soon as it is asked."""
+
+    def __init__(self, listener: Listener, happens: Callable[[Listener], None]) -> None:
+        self._listener = listener
+        self._happens = happens
+        self.stopped = 0
+
+    def ask(self, shortest: int, longest: int) -> None:
+        threading.Thread(target=self._happens, args=(self._listener,)).start()
+
+    def stop(self) -> None:
+        self.stopped += 1
+
+
+@pytest.mark.parametrize(
+    ("happens", "error"),
+    [
+        (lambda listener: listener.cancelled(), PinCancelled),
+        (lambda listener: listener.failed(PinPadError("no answer")), ReaderError),
+        (lambda listener: listener.keys(3), PinTimeout),
+    ],
+)
+def test_what_happens_on_the_pad(
+    happens: Callable[[Listener], None], error: type[Exception]
+) -> None:
+    pad = WaitingPad(lambda listener: Pad(listener, happens), seconds=0.2)
+    with pytest.raises(error):
+        pad.read_pin(PinPrompt.PIN)
+
+
+def test_a_pin_from_the_pad_and_a_late_one_wiped() -> None:
+    late = Pin(PIN)
+    pad = WaitingPad(
+        lambda listener: Pad(listener, lambda heard: heard.pin(Pin("864209"))), seconds=9
+    )
+    pad.pin(late)
+    with pad.read_pin(PinPrompt.PIN) as typed:
+        assert typed.matches(Pin("864209"))
+    assert late.length == 0
+
+
+def test_the_pad_on_its_line_serves_the_functions(tmp_path: Path) -> None:
+    device = SimulatedPlainPad()
+    settings = PinPadSettings("plain", device.device, 9600, None, True, MINUTE)
+
+    def made(listener: Listener) -> PinPad:
+        pad = open_pin_pad(settings, listener, bytes)
+        assert pad is not None
+        return pad
+
+    with agent_bench(tmp_path, pin_pad=WaitingPad(made, seconds=20)) as bench:
+        bench.insert()
+        with bench.client.ldt33() as functions, ThreadPoolExecutor() as threads:
+            typing = threads.submit(device.type, PIN)
+            assert functions.call("iVerifyPIN", iType=3) == (0, "")
+            typing.result()
+    device.close()

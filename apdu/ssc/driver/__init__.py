@@ -9,6 +9,7 @@ from __future__ import annotations
 from apdu.ssc.driver.device import Devices, Interface, Modules, always, no_module, psam_in
 from apdu.ssc.driver.driver import Driver
 from apdu.ssc.driver.functions import FUNCTIONS, Function, call
+from apdu.ssc.driver.interrupted import InterruptedDebits
 from apdu.ssc.driver.pin_pad import PinCancelled, PinPad, PinPrompt, PinTimeout
 from apdu.ssc.driver.result import FALLBACK_CODES, DriverResult, ResultCode
 
@@ -20,6 +21,7 @@ __all__ = [
     "DriverResult",
     "Function",
     "Interface",
+    "InterruptedDebits",
     "Modules",
     "PinCancelled",
     "PinPad",

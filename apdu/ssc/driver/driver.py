@@ -24,15 +24,19 @@ class Driver:
 
     `keep` is given every debit before it leaves the terminal, to be stored: with it, and the same
     card, it can be found out whether the card was charged. The driver itself does so when it is
-    asked for the same payment again.
+    asked for the same payment again. Several drivers of one point of use share `debits` instead.
     """
 
     def __init__(
-        self, devices: Devices, *, keep: Callable[[PendingDebit], None] = lambda _debit: None
+        self,
+        devices: Devices,
+        *,
+        keep: Callable[[PendingDebit], None] = lambda _debit: None,
+        debits: InterruptedDebits | None = None,
     ) -> None:
         self._devices = devices
         self._steps = Steps()
-        self._debits = InterruptedDebits(keep)
+        self._debits = debits or InterruptedDebits(keep)
 
     def close(self) -> None:
         """Give up an HSM form that is half way, and power its card off."""

@@ -31,6 +31,10 @@ class InterruptedDebits:
         self._keep = keep
         self._waiting: dict[OneCard, tuple[PendingDebit, str]] = {}
 
+    def remember(self, pending: PendingDebit) -> None:
+        """Take in a debit that was kept before this process began."""
+        self._waiting.setdefault(pending.card, (pending, ""))
+
     def debit(self, run: Callable[[Callable[[PendingDebit], None]], Done], question: str) -> Done:
         """Run a debit, which is handed what keeps it; remember one that ends uncertain."""
         try:
