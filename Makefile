@@ -52,6 +52,10 @@ SEEDS ?= 1000
 simulate: dev ## let SEEDS=n simulated worlds live in which anything may go wrong
 	$(BIN)/ssct simulate --seeds $(SEEDS) --coverage
 
+.PHONY: soak
+soak: dev ## 2 000 visits to the kiosk in one browser; nothing may be left behind
+	SSCT_SOAK_VISITS=2000 $(BIN)/pytest --timeout 0 tests/integration/kiosk/test_soak.py
+
 .PHONY: screens
 screens: dev ## pictures of every screen of the kiosk, into docs/screens
 	$(BIN)/python -m tests.integration.kiosk.screens docs/screens

@@ -50,6 +50,7 @@ OTHER_VARIABLES = frozenset(
         "SSCT_FUZZ_EXAMPLES",
         "SSCT_FUZZ_REQUESTS",
         "SSCT_REQUIRE_REAL",
+        "SSCT_SOAK_VISITS",
     }
 )
 """Variables of this project that are not settings."""

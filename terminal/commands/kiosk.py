@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from pathlib import Path
 
 from terminal.commands.options import add_common
 from terminal.exit_codes import ExitCode
@@ -21,24 +22,31 @@ def add_arguments(parser: ArgumentParser, _name: str) -> None:
     parser.add_argument(
         "--panel-port", type=int, default=8792, help="with --embedded: the panel's port"
     )
+    parser.add_argument(
+        "--set-operator-password",
+        metavar="FILE",
+        type=Path,
+        help="ask for the password of the operator's page, write its hash to FILE, and end",
+    )
     add_common(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: Namespace) -> ExitCode:
     """Serve until SIGTERM or Ctrl-C."""
+    if args.set_operator_password is not None:
+        return _set_password(args.set_operator_password)
     if args.embedded:
         return _embedded(args)
     import os
     import secrets
-    from pathlib import Path
 
     from terminal.commands.opening import open_reader, open_settings, open_terminal
     from terminal.devices.pin_pad import open_pin_pad
     from terminal.devices.printer import open_printer
     from terminal.kiosk.assembly import running_kiosk
     from terminal.kiosk.page_file import page_file
-    from terminal.kiosk.stopping import until_told_to_stop
+    from terminal.kiosk.stopping import tell_systemd, until_told_to_stop
     from terminal.kiosk.upkeep import EVERY
 
     settings = open_settings(args)
@@ -60,6 +68,8 @@ def run(args: Namespace) -> ExitCode:
             page_file(directory, running.page_url) as file,
         ):
             print(f"页面地址在 the page's address is in: {file}", flush=True)
+            print(f"运维页 the operator's page: {running.operator_url}", flush=True)
+            tell_systemd("READY=1", os.environ)
             until_told_to_stop()
     return ExitCode.OK
 
@@ -75,4 +85,19 @@ def _embedded(args: Namespace) -> ExitCode:
     port = load_settings(args.settings, os.environ).kiosk.port
     # By name: the terminal does not depend on the simulator, and runs without it.
     import_module("simulator.kiosk").serve(port, args.panel_port)
+    return ExitCode.OK
+
+
+def _set_password(file: Path) -> ExitCode:
+    import secrets
+    from getpass import getpass
+
+    from terminal.errors import ConfigurationError
+    from terminal.kiosk.operator_login import write_password
+
+    password = getpass("运维密码 operator's password: ")
+    if getpass("再次输入 again: ") != password:
+        raise ConfigurationError("the two passwords differ")
+    write_password(file, password, secrets.token_bytes)
+    print(f"已写入 written: {file}")
     return ExitCode.OK

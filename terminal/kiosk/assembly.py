@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -12,7 +13,10 @@ from terminal.devices.protocols import PinPad, Printer
 from terminal.kiosk.driver import KioskDriver
 from terminal.kiosk.inbox import Inbox
 from terminal.kiosk.kiosk import Kiosk
+from terminal.kiosk.operator_login import Logins
+from terminal.kiosk.operator_web import OperatorParts, OperatorWeb
 from terminal.kiosk.pad_listener import PadListener
+from terminal.kiosk.recent_log import RecentLog
 from terminal.kiosk.serving import LocalServer
 from terminal.kiosk.stage import Stage
 from terminal.kiosk.timing import Timing
@@ -25,13 +29,16 @@ from terminal.settings import KioskSettings
 
 @dataclass(frozen=True, slots=True)
 class RunningKiosk:
-    """A kiosk that serves. `page_url` opens its page; the key in it is good until it ends."""
+    """A kiosk that serves. `page_url` opens its page; the key in it is good until it ends.
+
+    `operator_url` is where the operator's page is.
+    """
 
     kiosk: Kiosk
     stage: Stage
     inbox: Inbox
     page_url: str
-    origin: str
+    operator_url: str
 
 
 @contextmanager
@@ -84,8 +91,22 @@ def running_kiosk(
             )
             keeper.start()
             closing.callback(keeper.close)
+        logins = Logins(own.operator_password_file, terminal.clock, random)
+        devices = {"reader": reader.name, "PIN pad": terminal.settings.pin_pad.kind}
+        parts = OperatorParts(kiosk, logins, printer, _recent_log(closing), devices)
+        operator = LocalServer(OperatorWeb(parts).app, own.operator_port, "kiosk-operator")
+        closing.callback(operator.close)
+        operator.start()
         url = f"{server.origin}/?key={key}"
-        yield RunningKiosk(kiosk, stage, inbox, url, server.origin)
+        yield RunningKiosk(kiosk, stage, inbox, url, operator.origin)
+
+
+def _recent_log(closing: ExitStack) -> RecentLog:
+    recent = RecentLog()
+    root = logging.getLogger()
+    root.addHandler(recent)
+    closing.callback(root.removeHandler, recent)
+    return recent
 
 
 def _nobody_there(stage: Stage) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from apdu.status import CardRemoved
 from terminal.clock import Clock
 from terminal.devices.protocols import PinPad, Printer
@@ -30,6 +32,8 @@ from terminal.receipt import Receipt
 from terminal.screens import Answer, AskPin, Details, Message, Progress, ReceiptScreen, Screen
 from terminal.text import Text
 
+log = logging.getLogger(__name__)
+
 _PRINTED = Text("凭条已打印，请取走。", "Your slip is printed. Please take it.")
 _NOT_PRINTED = Text(
     "{why}办理结果不受影响，请扫描二维码保存，或请工作人员补打。",
@@ -46,7 +50,8 @@ class KioskDriver:
     """Drives the flows of one visit after another.
 
     `card_gone` and `ending` tell what happened meanwhile: the card left, the kiosk is to end.
-    `left_reading` says that the last screen held facts to be read, from which one may just leave.
+    `unprinted` counts receipts that could not be printed. `left_reading` says that the last screen
+    held facts to be read, from which one may just leave.
     """
 
     def __init__(
@@ -71,6 +76,7 @@ class KioskDriver:
         self.card_gone = False
         self.left_reading = False
         self.ending = False
+        self.unprinted = 0
 
     def begin(self) -> None:
         """A new card is here."""
@@ -216,6 +222,8 @@ class KioskDriver:
         try:
             self._printer.print(receipt, self._stage.page.preferences.language)
         except TerminalError as error:
+            self.unprinted += 1
+            log.warning("a receipt was not printed: %s", error.code)
             return _NOT_PRINTED.fill(why=explain(error).text)
         return _PRINTED
 

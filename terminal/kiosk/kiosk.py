@@ -85,6 +85,11 @@ class Kiosk:
         self._thread.join()
 
     @property
+    def unprinted(self) -> int:
+        """How many receipts could not be printed since the start."""
+        return self._driver.unprinted
+
+    @property
     def standing(self) -> Standing:
         """Whether the kiosk can serve, and what it cannot do."""
         return standing(self.terminal, self._trouble)

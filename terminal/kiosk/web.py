@@ -8,7 +8,6 @@ made anew at every start). Nothing is kept by the browser: no cache, no storage,
 from __future__ import annotations
 
 import asyncio
-import hmac
 import json
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -20,8 +19,8 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from terminal.kiosk.guard import Guard
 from terminal.kiosk.inbox import CancelPressed, Inbox, PinKey, Pressed, Touched
 from terminal.kiosk.rendering import html_lang, render, template_of, warning_words
 from terminal.kiosk.stage import CHOICES, Stage
@@ -32,10 +31,13 @@ LONGEST_BODY = 1024
 HEARTBEAT = 15.0
 """Seconds between signs of life to a page that has nothing new to show."""
 
-_STATIC = Path(__file__).parent / "static"
+STATIC = Path(__file__).parent / "static"
 _FILES = {"kiosk.js": "text/javascript", "kiosk.css": "text/css"}
 _KEYS = (*"0123456789", "erase", "enter")
-_LOCAL = ("127.0.0.1", "localhost", "[::1]")
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'"
+)
 
 
 class KioskWeb:
@@ -58,7 +60,9 @@ class KioskWeb:
                 Route("/prefer", self._prefer, methods=["POST"]),
                 Route("/static/{name}", self._file),
             ],
-            middleware=[Middleware(_Guard, key=key, framed_by=framed_by)],
+            middleware=[
+                Middleware(Guard, policy=_POLICY, framed_by=framed_by, key=key, cookie=COOKIE)
+            ],
         )
 
     def close(self) -> None:
@@ -72,13 +76,13 @@ class KioskWeb:
             answer = RedirectResponse("/", 303)
             answer.set_cookie(COOKIE, self._key, httponly=True, samesite="strict", path="/")
             return answer
-        return FileResponse(_STATIC / "kiosk.html", media_type="text/html; charset=utf-8")
+        return FileResponse(STATIC / "kiosk.html", media_type="text/html; charset=utf-8")
 
     async def _file(self, request: Request) -> Response:
         kind = _FILES.get(request.path_params["name"])
         if kind is None:
             raise HTTPException(404)
-        return FileResponse(_STATIC / request.path_params["name"], media_type=kind)
+        return FileResponse(STATIC / request.path_params["name"], media_type=kind)
 
     async def _events(self, _: Request) -> Response:
         """Server-sent events. The newest page is the only one: an older one is told to stop."""
@@ -162,51 +166,6 @@ class _Stream:
         yield _event("superseded", {})
 
 
-class _Guard:
-    """Lets in what comes from this machine's own page, and says what the browser may do with it."""
-
-    def __init__(self, app: ASGIApp, *, key: str, framed_by: tuple[str, ...]) -> None:
-        self._app = app
-        self._key = key
-        ancestors = " ".join(framed_by) or "'none'"
-        self._headers = [
-            (
-                b"content-security-policy",
-                "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-                "connect-src 'self'; base-uri 'none'; form-action 'none'; "
-                f"frame-ancestors {ancestors}".encode(),
-            ),
-            (b"cache-control", b"no-store"),
-            (b"x-content-type-options", b"nosniff"),
-            (b"referrer-policy", b"no-referrer"),
-            (b"cross-origin-resource-policy", b"same-origin"),
-            (b"permissions-policy", b"camera=(), microphone=(), geolocation=(), usb=()"),
-        ]
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def guarded(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), *self._headers]
-            await send(message)
-
-        if scope["type"] != "http":
-            return
-        status = self._refusal(Request(scope))
-        if status is not None:
-            await Response(status_code=status)(scope, receive, guarded)
-            return
-        await self._app(scope, receive, guarded)
-
-    def _refusal(self, request: Request) -> int | None:
-        host = request.headers.get("host", "")
-        if host.rsplit(":", 1)[0] not in _LOCAL:
-            return 421
-        if request.method == "POST" and request.headers.get("origin") != f"http://{host}":
-            return 403
-        shown = request.cookies.get(COOKIE) or request.query_params.get("key", "")
-        return None if hmac.compare_digest(shown.encode(), self._key.encode()) else 401
-
-
 def _described(page: Page, shown: Page | None) -> Mapping[str, Any]:
     """What the page's script needs; the HTML only when that changed."""
     likes = page.preferences
@@ -236,15 +195,20 @@ def _event(name: str, data: Mapping[str, Any]) -> bytes:
 
 async def _json(request: Request) -> Mapping[str, Any]:
     """A small JSON object. Raises `HTTPException` for anything else."""
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > LONGEST_BODY:
-            raise HTTPException(413)
     try:
-        value = json.loads(bytes(body))
+        value = json.loads(await read_body(request))
     except (ValueError, RecursionError):
         raise HTTPException(400) from None
     if not isinstance(value, dict):
         raise HTTPException(400)
     return value
+
+
+async def read_body(request: Request) -> bytes:
+    """A small body. Raises `HTTPException` for a long one."""
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > LONGEST_BODY:
+            raise HTTPException(413)
+    return bytes(body)

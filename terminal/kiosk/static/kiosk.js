@@ -168,18 +168,20 @@ function hush() {
   }
 }
 
+let sound = null;
+
 function beep(times) {
   if (!window.AudioContext || times < 1) {
     return;
   }
-  const sound = new AudioContext();
+  sound = sound || new AudioContext();
   for (let i = 0; i < times; i += 1) {
     const tone = sound.createOscillator();
     tone.frequency.value = 880;
     tone.connect(sound.destination);
     tone.start(sound.currentTime + i * 0.4);
     tone.stop(sound.currentTime + i * 0.4 + 0.2);
-    tone.onended = () => i === times - 1 && sound.close();
+    tone.onended = () => tone.disconnect();
   }
 }
 
