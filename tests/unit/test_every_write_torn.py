@@ -8,7 +8,7 @@ old state or the new one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from random import Random
 
@@ -28,7 +28,7 @@ from apdu.readers.inprocess import InProcessReader
 from apdu.sam import CardIdentity
 from apdu.ssc.keys import KeyName
 from apdu.status import CardError, CardRemoved
-from simulator.card.memory import Memory, PowerLost
+from simulator.card.memory import Change, Memory, PowerLost
 from simulator.card.profile import load_profile
 from simulator.psam import PsamProfile, SimulatedPsam
 from tests.unit.test_sim_card_security import RIGHT_PIN, WRONG_PIN, Desk
@@ -139,87 +139,95 @@ OPERATIONS = {
 }
 
 
-class Watch:
-    """The memory of a card, and how it stood after each of its commits."""
+class Bench:
+    """One card on which an operation is made again and again, from the same beginning.
 
-    def __init__(self, memory: Memory) -> None:
-        self.memory = memory
-        self.states = [memory.content]
+    Its challenges are always the same, for what is written may depend on them.
+    """
 
-    def run(self, operate: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> int:
-        """Run untorn, keep the states, and return how many bytes were written."""
+    def __init__(self, operation: Operation) -> None:
+        self._operation = operation
+        self.desk = Desk(operation.card)
+        self.memory = self.desk.card.memory
+        self.desk.card._system.random = lambda length: b"\x5a" * length
+        self._fresh = self.memory.content
+
+    def prepare(self) -> None:
+        """The card as it was issued, powered, with what must come before the operation."""
+        self.memory.replace_content(self._fresh)
+        self.desk.restart()
+        self._operation.prepare(self.desk)
+
+    def run(self) -> int:
+        """The operation, untorn; how many bytes it wrote."""
         before = self.memory.byte_writes
-        commit = Memory.commit
-
-        def watched(memory: Memory, changes: object) -> None:
-            commit(memory, changes)  # type: ignore[arg-type]
-            self.states.append(memory.content)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(Memory, "commit", watched)
-            operate()
+        self._operation.run(self.desk)
         return self.memory.byte_writes - before
+
+    def tear(self, fuse: int) -> None:
+        """The operation, the power cut after so many bytes."""
+        self.memory.tear_after(fuse)
+        with pytest.raises(CardRemoved):
+            self._operation.run(self.desk)
+        self.desk.card.power_off()
+
+
+def states_of(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> tuple[list[bytes], int]:
+    """How the memory stands before the operation and after each of its commits; bytes written."""
+    states = [bench.memory.content]
+    commit = Memory.commit
+
+    def watched(memory: Memory, changes: Iterable[Change]) -> None:
+        commit(memory, changes)
+        states.append(memory.content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Memory, "commit", watched)
+        total = bench.run()
+    return states, total
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_the_card_comes_back_as_it_stood_between_two_commits(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    operation = OPERATIONS[name]
-
-    def prepared() -> Desk:
-        desk = Desk(operation.card)
-        operation.prepare(desk)
-        return desk
-
-    desk = prepared()
-    watch = Watch(desk.card.memory)
-    total = watch.run(lambda: operation.run(desk), monkeypatch)
-    assert len(watch.states) == 1 + operation.commits
+    bench = Bench(OPERATIONS[name])
+    bench.prepare()
+    states, total = states_of(bench, monkeypatch)
+    assert len(states) == 1 + OPERATIONS[name].commits
     seen = set()
     for fuse in range(total + 1):
-        desk = prepared()
-        desk.card.memory.tear_after(fuse)
-        with pytest.raises(CardRemoved):
-            operation.run(desk)
-        desk.card.power_off()
-        desk.card.power_on()
-        content = desk.card.memory.content
-        assert content in watch.states, f"torn after {fuse} bytes"
-        seen.add(watch.states.index(content))
-    assert seen == {watch.states.index(state) for state in watch.states}
+        bench.prepare()
+        assert bench.memory.content == states[0]
+        bench.tear(fuse)
+        bench.desk.card.power_on()
+        assert bench.memory.content in states, f"torn after {fuse} bytes"
+        seen.add(bench.memory.content)
+    assert seen == set(states)
 
 
 @pytest.mark.parametrize("name", ["UPDATE RECORD, longer", "DEBIT FOR PURCHASE", "PIN RELOAD"])
 def test_torn_again_at_every_byte_while_it_restores_itself(name: str) -> None:
-    operation = OPERATIONS[name]
-
-    def torn_half_way() -> tuple[Desk, bytes]:
-        desk = Desk(operation.card)
-        operation.prepare(desk)
-        old = desk.card.memory.content
-        before = desk.card.memory.byte_writes
-        operation.run(desk)
-        total = desk.card.memory.byte_writes - before
-        desk = Desk(operation.card)
-        operation.prepare(desk)
-        desk.card.memory.tear_after(total - 2)
+    bench = Bench(OPERATIONS[name])
+    bench.prepare()
+    old = bench.memory.content
+    total = bench.run()
+    bench.prepare()
+    bench.tear(total - 2)
+    assert bench.memory.content != old  # half written
+    before = bench.memory.byte_writes
+    bench.desk.card.power_on()
+    restoring = bench.memory.byte_writes - before
+    assert restoring
+    assert bench.memory.content == old
+    for fuse in range(restoring):
+        bench.prepare()
+        bench.tear(total - 2)
+        bench.memory.tear_after(fuse)
         with pytest.raises(CardRemoved):
-            operation.run(desk)
-        return desk, old
-
-    desk, old = torn_half_way()
-    assert desk.card.memory.content != old
-    before = desk.card.memory.byte_writes
-    desk.card.power_on()
-    assert desk.card.memory.content == old
-    for fuse in range(desk.card.memory.byte_writes - before):
-        again, _ = torn_half_way()
-        again.card.memory.tear_after(fuse)
-        with pytest.raises(CardRemoved):
-            again.card.power_on()
-        again.card.power_on()
-        assert again.card.memory.content == old
+            bench.desk.card.power_on()
+        bench.desk.card.power_on()
+        assert bench.memory.content == old
 
 
 def test_the_counter_of_a_psam_is_old_or_new() -> None:
