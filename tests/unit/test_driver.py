@@ -107,6 +107,15 @@ def test_a_debit_that_was_not_booked_begins_again() -> None:
     assert driver.read_debit_record(1).out.count("|") == 1
 
 
+def test_who_asks_again_with_a_new_time_gets_the_first_receipt() -> None:
+    _, reader = torn("after")
+    driver = Driver(devices(reader))
+    assert not driver.do_debit(1, INFO, PAYMENT).ok
+    again = driver.do_debit(1, INFO, PAYMENT.replace("20260102030405", "20260102030630"))
+    assert again.out.split("|")[6] == "20260102030405"
+    assert driver.read_debit_record(1).out.count("|") == 1
+
+
 def test_another_payment_is_another_payment() -> None:
     _, reader = torn("after")
     driver = Driver(devices(reader))
@@ -136,7 +145,7 @@ def test_a_card_pulled_again_while_it_is_asked_stays_interrupted() -> None:
 
 def test_an_hsm_debit_that_was_booked_gets_its_question_and_its_receipt() -> None:
     _, reader = torn("after")
-    driver, hsm = Driver(devices(reader)), SoftwareHsm()
+    driver, hsm = Driver(devices(reader)), SoftwareHsm(time=bytes.fromhex("20260102030411"))
     identity = load_profile("adult-3.0").card
     who = CardIdentity(identity.algorithm, identity.card_id, identity.historical)
     question = driver.do_debit_hsm_step1(1, INFO, PAYMENT).out

@@ -64,7 +64,10 @@ def read_card(
 def write_card(
     devices: Devices, interface: int, card_info: str, file_addr: str, write_data: str
 ) -> str:
-    """Any items of any files; nothing is written unless all of it can be."""
+    """Any items of any files. Nothing is written unless every value fits and every file may be.
+
+    A key that is refused on the way leaves the files before it written.
+    """
     addresses, expected = parse_addresses(file_addr), parse_card_info(card_info)
     data = parse_data(write_data, addresses)
     with Device.open(devices, interface) as device:

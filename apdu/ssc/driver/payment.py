@@ -18,7 +18,7 @@ from apdu.ssc.account_log import AccountRecord
 from apdu.ssc.driver.result import DriverRefusal, ResultCode
 from apdu.ssc.driver.text import BAR, CARET, barred
 from apdu.ssc.keys import KeyName
-from apdu.ssc.transactions import AMOUNT_MAX, Done, PendingDebit, PurchaseOrder, bcd_time
+from apdu.ssc.transactions import AMOUNT_MAX, Done, PendingDebit, PurchaseOrder
 from apdu.ssc.values import SHANGHAI
 
 _PAYMENT = re.compile(r"([0-9]{1,8})\.([0-9]{2})\|([0-9]{1,8})\.([0-9]{2})\|([0-9]{14})\|")
@@ -54,10 +54,12 @@ class Payment:
         return PurchaseOrder(0, self.at, self_pay_fen=self.total_fen, fund_fen=self.covered_fen)
 
     def is_that_of(self, debit: PendingDebit) -> bool:
-        """Whether `debit` was begun for this payment: the same amounts, asked for at one time."""
+        """Whether `debit` was begun for this payment: the same amounts.
+
+        Not the time: who asks again may ask with a new one, and an HSM may have set its own.
+        """
         purchase = debit.purchase
-        amounts = purchase.self_pay, purchase.fund, purchase.time
-        return amounts == (self.total_fen, self.covered_fen, bcd_time(self.at))
+        return (purchase.self_pay, purchase.fund) == (self.total_fen, self.covered_fen)
 
 
 def receipt(algorithm: Algorithm, done: Done) -> str:
