@@ -53,6 +53,27 @@ class Office:
         """A new card in place of one that is formally lost (Articles 19, 23)."""
         self._ask("/replacements", {**_key(old), "new": encode(new)})
 
+    def verdict(self, application: str, department: str, reason: str = "") -> None:
+        """A department verifies an application, or says why not (Article 10)."""
+        body = {"application_id": application, "department": department, "passed": not reason}
+        self._ask("/applications/verdicts", {**body, **({"text": reason} if reason else {})})
+
+    def made(self, application: str, new: CardRef) -> None:
+        """The card of an application is made (Articles 11, 23)."""
+        self._ask("/applications/made", {"application_id": application, "new": encode(new)})
+
+    def issued(self, application: str) -> None:
+        """The card of an application is handed out (Articles 11, 23)."""
+        self._ask("/applications/issued", {"application_id": application})
+
+    def bank_reports(self, card: CardRef, event: str, bank: str) -> None:
+        """A service bank reports something of its function (Articles 14, 20)."""
+        self._ask("/bank-functions", {**_key(card), "event": event, "bank": bank})
+
+    def ecard_code(self, card: CardRef) -> str:
+        """What the holder's telephone shows: a code of the electronic card (Article 31)."""
+        return str(self._ask("/ecards/codes", _key(card))["code"])
+
     def wait_until(self, instant: datetime) -> None:
         """Let the back office's simulated clock go on to `instant`, if it is not there yet."""
         self._ask("/clock", {"until": instant.isoformat()})

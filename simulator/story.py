@@ -153,7 +153,8 @@ def _admission(play: Play) -> None:
         else:
             scene.say(f"✘ {title.zh}：{decision.text.zh}", f"{title.en}: {decision.text.en}")
     refused = [d.function for d in decisions if not isinstance(d, Admitted)]
-    expect(refused == [Function.ACTIVATION], "everything but activation is open to an active card")
+    closed = [Function.ACTIVATION, Function.RELEASE]
+    expect(refused == closed, "everything but activation and release is open to an active card")
 
 
 def _query(play: Play) -> None:

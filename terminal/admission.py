@@ -143,6 +143,8 @@ def _listed(case: _Case) -> _Stop | None:
         stops.extend(_status_stop(status, _state(case, status)))
     if case.policy.accepts_old_card:
         stops = [stop for stop in stops if not _is_old_card(case, stop)]
+    if case.policy.accepts_lost:
+        stops = [stop for stop in stops if stop.reason not in _LOST]
     return min(stops, key=lambda stop: _SEVERITY.index(stop.reason), default=None)
 
 
@@ -224,6 +226,7 @@ def _outlives(status: CardStatus, listing: Listing | None) -> bool:
     return listing is None or status.as_of >= listing.issued_at
 
 
+_LOST = frozenset({Reason.LISTED_TEMPORARY_LOSS, Reason.LISTED_FORMAL_LOSS})
 _STATES = {
     "temporarily_lost": Reason.LISTED_TEMPORARY_LOSS,
     "formally_lost": Reason.LISTED_FORMAL_LOSS,
@@ -319,6 +322,8 @@ def _standing(case: _Case) -> _Stop | None:
         return None
     if case.function is Function.ACTIVATION and status.social_active:
         return _Stop(Reason.ALREADY_ACTIVATED)
+    if case.function is Function.RELEASE and _STATES.get(_state(case, status)) not in _LOST:
+        return _Stop(Reason.NOT_LOST)
     if case.policy.requires_activation and not status.social_active:
         return _Stop(Reason.NOT_ACTIVATED)
     return None

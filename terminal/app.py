@@ -21,6 +21,7 @@ from backend_client.channels.channel import SettlementChannel
 from backend_client.client import BackendClient
 from backend_client.errors import Refused, Unreachable
 from backend_client.identity import TlsIdentity
+from backend_client.life_messages import Catalogue
 from backend_client.messages import Enrolment, EnrolmentRequest
 from backend_client.transport import Reply, Request, Transport
 from terminal.admission import CardFacts, Decision
@@ -28,14 +29,16 @@ from terminal.admitter import Admitter
 from terminal.centre import Centre
 from terminal.certificates import CertificateKeeper, NewKey
 from terminal.clock import Clock
+from terminal.errand import Errand
 from terminal.errors import ConfigurationError, OperationsOpen, StoreDamaged
 from terminal.policy import Function
 from terminal.resolution import Recovery, as_found, resolve_all
 from terminal.session import CardSession
 from terminal.settings import Settings
 from terminal.settlement_channels import CHANNELS, Parts
-from terminal.store.audit import Audit
+from terminal.store.audit import Audit, AuditEntry
 from terminal.store.blacklist import BlacklistStore, ListHead, ListRefusal
+from terminal.store.catalogue import CatalogueCache
 from terminal.store.clock_guard import ClockGuard
 from terminal.store.identity import load_identity, save_identity
 from terminal.store.journal import Journal, Operation, State
@@ -51,6 +54,7 @@ log = logging.getLogger(__name__)
 CHECKED_AT_START = 1_000
 """How many of the journal's last events are checked before the terminal serves."""
 
+_ID_BYTES = 16
 _PREVIOUS_TOKEN_UNKNOWN = "PREVIOUS_TOKEN_UNKNOWN"  # noqa: S105 - a problem code
 
 
@@ -95,6 +99,7 @@ class Terminal:
         self.audit = Audit(store)
         self.blacklist = BlacklistStore(store)
         self.statuses = StatusCache(store, clock)
+        self.services = CatalogueCache(store)
         self.clock_guard = ClockGuard(store, clock)
         own = settings.terminal.institution
         self.journal = Journal(store, clock, own, lambda: self.sam.terminal_number)
@@ -273,7 +278,30 @@ class Terminal:
             still_here=session.still_here,
             resolve=self.try_resolve,
             remember=self.statuses.keep,
+            new_id=self._new_id,
+            catalogue=self._catalogue,
         )
+
+    def errand(self, face: str) -> Errand:
+        """What a function is given to serve somebody who has no card to insert."""
+
+        def note(function: str) -> None:
+            self.audit.record(AuditEntry(self.clock.now(), face, function, "admitted"), None)
+
+        return Errand(
+            client=self.client,
+            clock=self.clock,
+            place=self.institution_name,
+            new_id=self._new_id,
+            catalogue=self._catalogue,
+            note=note,
+        )
+
+    def _new_id(self) -> str:
+        return self.random(_ID_BYTES).hex()
+
+    def _catalogue(self) -> Catalogue | None:
+        return self.services.current(self.client)
 
     def status(self) -> TerminalStatus:
         """How the terminal stands."""

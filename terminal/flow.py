@@ -23,7 +23,20 @@ from backend_client.errors import BackendError
 from backend_client.errors import Refused as RefusedByCentre
 from terminal.errors import TerminalError
 from terminal.outcome import Done, Failed, Interruption, Outcome, Refused, Stopped, closing
-from terminal.screens import Answer, AskPin, Choose, Confirm, Details, Message, Progress, Screen
+from terminal.screens import (
+    Answer,
+    AskIdentity,
+    AskPin,
+    AskScan,
+    Choose,
+    Confirm,
+    Details,
+    Identity,
+    Message,
+    Progress,
+    Screen,
+    ShowQr,
+)
 from terminal.text import Text
 
 log = logging.getLogger(__name__)
@@ -104,7 +117,7 @@ def _steps(flow: Flow, driver: Driver) -> Outcome:
 Step = Generator[Screen, Answer, None]
 
 
-def tell(screen: Message | Details) -> Step:
+def tell(screen: Message | Details | ShowQr) -> Step:
     """Show something to be read."""
     yield screen
 
@@ -132,6 +145,22 @@ def pin(screen: AskPin) -> Generator[Screen, Answer, Pin]:
     answer = yield screen
     if not isinstance(answer, Pin):
         raise WrongAnswer("a PIN is a Pin")
+    return answer
+
+
+def identity(screen: AskIdentity) -> Generator[Screen, Answer, Identity]:
+    """Ask who somebody is."""
+    answer = yield screen
+    if not isinstance(answer, Identity):
+        raise WrongAnswer("an identity is an Identity")
+    return answer
+
+
+def scan(screen: AskScan) -> Generator[Screen, Answer, str]:
+    """Ask for a code to be shown."""
+    answer = yield screen
+    if not isinstance(answer, str):
+        raise WrongAnswer("a code is a text")
     return answer
 
 

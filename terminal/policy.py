@@ -25,6 +25,12 @@ class Function(StrEnum):
     BENEFITS = "benefits"
     RECORDS = "records"
     PIN_CHANGE = "pin"
+    STANDING = "standing"
+    RELEASE = "release"
+    REPLACEMENT = "replacement"
+    BANK = "bank"
+    ECARD = "ecard"
+    CATALOGUE = "catalogue"
 
     @property
     def is_value(self) -> bool:
@@ -55,6 +61,7 @@ class FunctionPolicy:
     `requires_pin`: the flow asks for the PIN before anything else.
     `max_status_age`: how old the known status of the card may be to count as known.
     `accepts_old_card`: serve cards that stopped at the end of 2020 (Article 30).
+    `accepts_lost`: serve cards that were reported lost, so that the loss can be released.
     `accepts_out_of_date`: serve cards before their first and after their last day.
     """
 
@@ -66,6 +73,7 @@ class FunctionPolicy:
     requires_pin: bool = True
     max_status_age: timedelta = timedelta(minutes=15)
     accepts_old_card: bool = False
+    accepts_lost: bool = False
     accepts_out_of_date: bool = False
 
 
@@ -74,6 +82,14 @@ Policies = Mapping[Function, FunctionPolicy]
 _OFFLINE = FunctionPolicy(
     max_list_age=timedelta(days=30), requires_online=False, max_status_age=timedelta(days=30)
 )
+
+_ONLINE = replace(_OFFLINE, requires_online=True)
+"""The back office decides, which knows more than any list."""
+
+_ANY_CARD = replace(
+    _ONLINE, requires_activation=False, accepts_old_card=True, accepts_out_of_date=True
+)
+"""For what has to do with cards that cannot be used any more, or not yet."""
 
 KIOSK: Policies = {
     Function.READ: replace(
@@ -89,8 +105,22 @@ KIOSK: Policies = {
     Function.CANCELLATION: FunctionPolicy(),
     Function.CONTRIBUTION: FunctionPolicy(),
     Function.BENEFITS: FunctionPolicy(),
-    Function.RECORDS: FunctionPolicy(),
+    Function.RECORDS: _ONLINE,
     Function.PIN_CHANGE: _OFFLINE,
+    Function.STANDING: replace(_ANY_CARD, accepts_lost=True),
+    Function.RELEASE: replace(_ANY_CARD, accepts_old_card=False, accepts_lost=True),
+    Function.REPLACEMENT: _ANY_CARD,
+    Function.BANK: replace(_OFFLINE, requires_activation=False),
+    Function.ECARD: _ONLINE,
+    Function.CATALOGUE: replace(
+        _OFFLINE,
+        needs_list=False,
+        requires_activation=False,
+        requires_pin=False,
+        accepts_old_card=True,
+        accepts_lost=True,
+        accepts_out_of_date=True,
+    ),
 }
 """A terminal that nobody watches: the PIN is asked for everything but reading the card's face."""
 

@@ -34,6 +34,7 @@ class Reason(StrEnum):
     STATUS_UNKNOWN = "STATUS_UNKNOWN"
     NOT_ACTIVATED = "NOT_ACTIVATED"
     ALREADY_ACTIVATED = "ALREADY_ACTIVATED"
+    NOT_LOST = "NOT_LOST"
     LIST_MISSING = "LIST_MISSING"
     LIST_STALE = "LIST_STALE"
 
@@ -204,6 +205,11 @@ WORDING: Mapping[Reason, Wording] = {
         ),
         Text("您可以直接使用这张卡。", "You can use your card right away."),
         12,
+    ),
+    Reason.NOT_LOST: Wording(
+        Text("这张卡没有挂失，不用解除。", "This card was not reported lost."),
+        Text("您可以直接使用这张卡。", "You can use your card right away."),
+        19,
     ),
     Reason.LIST_MISSING: Wording(
         Text(

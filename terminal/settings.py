@@ -367,6 +367,7 @@ _READ_POLICY: Mapping[str, Read] = {
     "requires_pin": flag,
     "max_status_age": duration(_SECOND, _YEAR),
     "accepts_old_card": flag,
+    "accepts_lost": flag,
     "accepts_out_of_date": flag,
 }
 

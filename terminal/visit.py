@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from apdu.ssc.card import SocialSecurityCard
     from backend_client.channels.channel import SettlementChannel
     from backend_client.client import BackendClient
+    from backend_client.life_messages import Catalogue
     from backend_client.messages import CardStatus
     from terminal.admission import Decision
     from terminal.clock import Clock
@@ -29,8 +30,9 @@ class Visit:
     proves that the same genuine card is still in the reader (raises `CardRemoved`, `NotAuthentic`).
     `resolve(operation)` asks the back office what became of an operation whose answer was lost, and
     reverses it when it is not known there. `remember(status)` keeps the card's status for later
-    decisions. `place` is the institution's name, for receipts. `pin_verified` is set once the
-    holder has given the right PIN; the card remembers it until it is powered off.
+    decisions. `new_id` and `catalogue` are those of `errand.Desk`. `place` is the institution's
+    name, for receipts. `pin_verified` is set once the holder has given the right PIN; the card
+    remembers it until it is powered off.
     """
 
     card: SocialSecurityCard
@@ -46,6 +48,8 @@ class Visit:
     still_here: Callable[[], None]
     resolve: Callable[[Operation], Operation]
     remember: Callable[[CardStatus], None]
+    new_id: Callable[[], str]
+    catalogue: Callable[[], Catalogue | None]
     pin_verified: bool = False
 
     @property

@@ -16,6 +16,8 @@ _FUNCTIONS = {
     "benefits": "benefits",
     "records": "records",
     "pin": "pin",
+    "bank": "bank",
+    "ecard": "ecard",
 }
 """The command's name, and the function's in the settings."""
 

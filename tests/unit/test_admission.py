@@ -42,6 +42,7 @@ CARD_ID = "990100d15600000500000001ffffffff"
 NUMBER = "A12345678"
 MONEY = (Function.ACTIVATION, Function.SETTLEMENT)
 ALL = tuple(Function)
+NOT_FOR_LOST = tuple(function for function in ALL if not KIOSK[function].accepts_lost)
 
 
 @dataclass(frozen=True)
@@ -148,12 +149,47 @@ LISTED = [
 def test_a_listed_card_is_refused_for_everything(
     why: ListingReason, expected: Reason, article: int | None
 ) -> None:
-    for function in ALL:
+    for function in ALL if why != "formal_loss" else NOT_FOR_LOST:
         decision = GOOD.but(listing=listing(entry(why))).decide(function)
         assert isinstance(decision, Refused)
         assert (decision.reason, decision.article) == (expected, article)
         assert decision.list_version == 7
         assert not decision.call_staff
+
+
+@pytest.mark.article(19)
+@pytest.mark.parametrize("why", ["temporary_loss", "formal_loss"])
+def test_a_lost_card_that_was_found_is_served_for_its_release(why: ListingReason) -> None:
+    state: CardState = "temporarily_lost" if why == "temporary_loss" else "formally_lost"
+    status = status_of(state, state_until=NOW + DAY if why == "temporary_loss" else None)
+    lost = GOOD.but(listing=listing(entry(why)), status=status)
+    assert set(ALL) - set(NOT_FOR_LOST) == {
+        Function.STANDING,
+        Function.RELEASE,
+        Function.CATALOGUE,
+    }
+    for function in set(ALL) - set(NOT_FOR_LOST):
+        assert isinstance(lost.decide(function), Admitted)
+    for function in NOT_FOR_LOST:
+        assert isinstance(lost.decide(function), Refused)
+
+
+@pytest.mark.article(19)
+def test_a_card_that_is_not_lost_has_no_loss_to_release() -> None:
+    decision = GOOD.decide(Function.RELEASE)
+    assert isinstance(decision, Refused)
+    assert (decision.reason, decision.article) == (Reason.NOT_LOST, 19)
+    over = status_of("temporarily_lost", state_until=NOW)
+    assert reason(GOOD.but(status=over).decide(Function.RELEASE)) is Reason.NOT_LOST
+
+
+@pytest.mark.article(23)
+@pytest.mark.parametrize("why", ["void", "freeze", "fraud"])
+def test_only_a_loss_is_passed_over_for_a_release(why: ListingReason) -> None:
+    status = status_of("formally_lost")
+    listed = listing(entry("formal_loss"), entry(why, entry_id="other"))
+    refused = GOOD.but(listing=listed, status=status).decide(Function.RELEASE)
+    assert isinstance(refused, Refused)
 
 
 def temporary(end: datetime) -> Listing:
@@ -315,10 +351,17 @@ def test_old_cards_stopped_with_the_year_2020_and_can_only_be_read() -> None:
 
 @pytest.mark.article(30)
 @pytest.mark.parametrize("version", ["1.00", "2.00"])
-def test_a_card_listed_as_stopped_is_refused_for_everything_but_reading(version: str) -> None:
+def test_a_card_listed_as_stopped_is_read_and_replaced_and_nothing_else(version: str) -> None:
     listed = listing(entry("stopped"))
     stopped = GOOD.but(version=version, listing=listed, status=status_of("stopped"))
-    for function in set(ALL) - {Function.READ}:
+    served = {function for function in ALL if KIOSK[function].accepts_old_card}
+    assert served == {
+        Function.READ,
+        Function.STANDING,
+        Function.REPLACEMENT,
+        Function.CATALOGUE,
+    }
+    for function in set(ALL) - served:
         decision = stopped.decide(function)
         assert isinstance(decision, Refused)
         assert (decision.reason, decision.article) == (Reason.STOPPED_OLD_CARD, 30)
@@ -427,8 +470,9 @@ def test_without_a_known_status_money_stops_and_the_rest_says_so() -> None:
 
 def test_without_a_list_only_a_developer_reads() -> None:
     case = GOOD.but(listing=None)
-    for function in ALL[:2] + ALL[3:]:
+    for function in set(ALL) - {Function.ACTIVATION, Function.RELEASE, Function.CATALOGUE}:
         assert reason(case.decide(function)) is Reason.LIST_MISSING
+    assert isinstance(case.decide(Function.CATALOGUE), Admitted)  # nothing in it is anybody's
     decision = case.decide(Function.READ, DEVELOPER)
     assert isinstance(decision, Admitted)
     assert decision.list_version is None

@@ -98,6 +98,8 @@ class Desk:
             still_here=self.session.still_here,
             resolve=cast(Any, None),
             remember=cast(Any, None),
+            new_id=cast(Any, None),
+            catalogue=lambda: None,
         )
 
 
