@@ -30,7 +30,7 @@ from terminal.centre import Centre
 from terminal.certificates import CertificateKeeper, NewKey
 from terminal.clock import Clock
 from terminal.errand import Errand
-from terminal.errors import ConfigurationError, OperationsOpen, StoreDamaged
+from terminal.errors import ConfigurationError, OperationsOpen, StoreDamaged, StoreError
 from terminal.policy import Function
 from terminal.resolution import Recovery, as_found, resolve_all
 from terminal.session import CardSession
@@ -280,6 +280,7 @@ class Terminal:
             remember=self.statuses.keep,
             new_id=self._new_id,
             catalogue=self._catalogue,
+            refresh=self._refresh,
         )
 
     def errand(self, face: str) -> Errand:
@@ -294,8 +295,16 @@ class Terminal:
             place=self.institution_name,
             new_id=self._new_id,
             catalogue=self._catalogue,
+            refresh=self._refresh,
             note=note,
         )
+
+    def _refresh(self) -> None:
+        """Take a newer blacklist now. The store may fail; what was done is done all the same."""
+        try:
+            self.sync()
+        except StoreError as error:
+            log.warning("the blacklist is not brought up to date: %s", error.code)
 
     def _new_id(self) -> str:
         return self.random(_ID_BYTES).hex()

@@ -22,7 +22,8 @@ class Desk(Protocol):
 
     `new_id()` makes the id of one wish: the back office grants it once, however often it is sent.
     `catalogue()` is the catalogue of services as it is, or as it was last heard; None: never.
-    `place` is the institution's name, for receipts.
+    `refresh()` lets a loss and a release hold here at once (Articles 18, 19). `place` is the
+    institution's name, for receipts.
     """
 
     client: BackendClient
@@ -32,6 +33,11 @@ class Desk(Protocol):
     @property
     def new_id(self) -> Callable[[], str]:
         """Makes the id of one wish."""
+        ...
+
+    @property
+    def refresh(self) -> Callable[[], None]:
+        """Brings this terminal's blacklist up to date, if it can; never raises."""
         ...
 
     @property
@@ -49,4 +55,5 @@ class Errand:
     place: str
     new_id: Callable[[], str]
     catalogue: Callable[[], Catalogue | None]
+    refresh: Callable[[], None]
     note: Callable[[str], None]

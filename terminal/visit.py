@@ -30,9 +30,9 @@ class Visit:
     proves that the same genuine card is still in the reader (raises `CardRemoved`, `NotAuthentic`).
     `resolve(operation)` asks the back office what became of an operation whose answer was lost, and
     reverses it when it is not known there. `remember(status)` keeps the card's status for later
-    decisions. `new_id` and `catalogue` are those of `errand.Desk`. `place` is the institution's
-    name, for receipts. `pin_verified` is set once the holder has given the right PIN; the card
-    remembers it until it is powered off.
+    decisions. `new_id`, `catalogue` and `refresh` are those of `errand.Desk`. `place` is the
+    institution's name, for receipts. `pin_verified` is set once the holder has given the right PIN;
+    the card remembers it until it is powered off.
     """
 
     card: SocialSecurityCard
@@ -50,6 +50,7 @@ class Visit:
     remember: Callable[[CardStatus], None]
     new_id: Callable[[], str]
     catalogue: Callable[[], Catalogue | None]
+    refresh: Callable[[], None]
     pin_verified: bool = False
 
     @property

@@ -162,14 +162,9 @@ class Painter:
 
     def _ask_pin(self, screen: AskPin) -> Panel:
         body = self._noted(screen.note)
-        body.append(
-            self.line(
-                Text(
-                    f"{screen.shortest} 至 {screen.longest} 位数字",
-                    f"{screen.shortest} to {screen.longest} digits",
-                )
-            )
-        )
+        least, most = screen.shortest, screen.longest
+        digits = Text(f"{least} 至 {most} 位数字", f"{least} to {most} digits")
+        body.append(self.line(digits if least < most else Text(f"{most} 位数字", f"{most} digits")))
         return self._panel(screen.title, *body)
 
     def _noted(self, note: Text | None) -> list[RenderableType]:

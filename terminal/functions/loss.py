@@ -120,4 +120,6 @@ def _has_form(said: Identity, ssn: str) -> bool:
 def _report(errand: Errand, proof: Proof, kind: LossKind) -> Flow:
     yield from committing("正在挂失", "Reporting the loss")
     request = LossRequest(errand.new_id(), proof, kind)
-    return Done(outcome_text(errand.client.life.report_loss(request)))
+    result = errand.client.life.report_loss(request)
+    errand.refresh()
+    return Done(outcome_text(result))

@@ -66,6 +66,7 @@ def _release(desk: Desk, proof: Proof) -> Flow:
         return Stopped(Cancelled())
     yield from committing("正在解除挂失", "Releasing the loss")
     result = desk.client.life.release(ReleaseRequest(desk.new_id(), proof))
+    desk.refresh()
     return Done(outcome_text(result))
 
 

@@ -29,7 +29,7 @@ from terminal.kiosk.service import Standing, standing
 from terminal.kiosk.stage import Stage
 from terminal.kiosk.timing import Timing
 from terminal.kiosk.views import Attract, Checking, OutOfService, TakeCard
-from terminal.outcome import Cancelled, Done, Failed, Interruption, Outcome, Stopped
+from terminal.outcome import Cancelled, Done, Failed, Interruption, Outcome, Stopped, closing
 from terminal.policy import Function
 from terminal.screens import Details, Row, Section
 from terminal.session import CardSession
@@ -157,12 +157,16 @@ class Kiosk:
         exclusive = self.terminal.settings.reader.exclusive
         with CardSession.open(self._reader, self.terminal.sam, exclusive=exclusive) as session:
             visit = self.terminal.visit(session, FACE)
+            is_told = False
             while not (self._driver.card_gone or self._driver.ending):
                 decisions = self.terminal.outlook(session.facts, FACE)
                 admitted = _admitted(decisions)
                 if not admitted:
                     self._refuse(decisions)
                     return
+                if not is_told:
+                    self._tell_first(decisions)
+                    is_told = True
                 self._use(visit, self._choose(admitted, decisions))
 
     def _choose(
@@ -199,6 +203,15 @@ class Kiosk:
             and isinstance(outcome.error, CardRemoved)
             and outcome.changed is None
         )
+
+    def _tell_first(self, decisions: Mapping[Function, Decision]) -> None:
+        """Say first why a card is not even read, where something else is open to it all the same.
+
+        A card that was reported lost can still have its loss released (Article 19).
+        """
+        reading = decisions[Function.READ]
+        if not isinstance(reading, Admitted):
+            self._driver.show(closing(refusal(reading)))
 
     def _refuse(self, decisions: Mapping[Function, Decision]) -> None:
         """Say why nothing is open to this card."""

@@ -136,12 +136,10 @@ def test_the_card_that_was_found_releases_its_loss(kind: str, holder: Holder) ->
         "formal": (holder.code(), ECARD_PIN, True),
     }
     done(holder.errand("loss", kind, *answers[kind]))
-    holder.scene.terminal.sync()
     refused = holder.serve(Function.QUERY)
     assert isinstance(refused, Refused)
     outcome = done(holder.serve(Function.RELEASE, PIN, True))
     assert "正常" in outcome.text.zh
-    holder.scene.terminal.sync()
     done(holder.serve(Function.QUERY, PIN))
 
 

@@ -100,6 +100,7 @@ class Desk:
             remember=cast(Any, None),
             new_id=cast(Any, None),
             catalogue=lambda: None,
+            refresh=lambda: None,
         )
 
 

@@ -72,11 +72,17 @@ class Hall:
     def press_item(self, key: str) -> None:
         """Choose from the menu, on whichever of its pages it stands."""
         self.at("menu")
+        while self.page.locator("#back").count():
+            self._turn("back")
         while self.page.locator(f"#item-{key}").count() == 0:
-            before = self.kiosk.running.stage.page.revision
-            self.press("more" if self.page.locator("#more").count() else "back")
-            self.after(before)
+            self._turn("more")
         self.press(f"item-{key}")
+
+    def _turn(self, button: str) -> None:
+        """Turn to another page of the menu."""
+        before = self.kiosk.running.stage.page.revision
+        self.press(button)
+        self.after(before)
 
     def after(self, revision: int) -> None:
         """Wait until a later screen than this stands."""

@@ -51,6 +51,7 @@ def faults(page: Page, least: int) -> list[Any]:
     return found
 
 
+@pytest.mark.timeout(400)  # some thirty screens, each looked at by the engine
 @pytest.mark.parametrize(
     ("size", "likes"),
     [

@@ -88,9 +88,28 @@ def test_a_lost_card_is_refused_with_the_reason_and_what_to_do(hall: Hall) -> No
     assert "第18条" in hall.text()
     assert "解除挂失" in hall.text()
     hall.press("next")
+    hall.at("menu")
+    assert set(hall.menu()) == {"standing", "release", "catalogue"}
+    hall.press("cancel")
     hall.title("请取回您的卡")
     hall.remove()
     hall.at("attract")
+
+
+@pytest.mark.article(19)
+def test_the_holder_releases_the_loss_of_a_card_that_was_found(hall: Hall) -> None:
+    hall.kiosk.panel.lose("adult-3.0", "formal")
+    hall.insert()
+    hall.title("已正式挂失")
+    hall.press("next")
+    hall.press_item("release")
+    hall.enter("246810")
+    hall.at("confirm")
+    hall.press("yes")
+    hall.title("挂失已解除")
+    hall.press("next")
+    hall.press_item("query")
+    hall.remove()
 
 
 @pytest.mark.article(26)
