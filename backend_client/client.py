@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from backend_client.calls import Calls, same
 from backend_client.certificates import CertificateClient
+from backend_client.hsm import HsmClient
 from backend_client.life import LifeClient
 from backend_client.messages import (
     AccountOverview,
@@ -40,7 +41,7 @@ class BackendClient:
 
     `life` holds what there is about losses, applications and the electronic card, `money` what
     there is about money beyond trial and confirm, `certificates` what there is about the terminal's
-    own certificate.
+    own certificate, `hsm` the keys of a terminal without a PSAM.
     `now` gives timezone-aware instants, `sleep` takes seconds, `random(n)` gives n random bytes.
     Every method raises `Unreachable`, `NoReply`, `Refused`, `NotEnrolled` or `BadMessage`, and
     `BadRequest`, before anything is sent, for a message that breaks the contract.
@@ -51,6 +52,7 @@ class BackendClient:
         self.life = LifeClient(calls)
         self.money = MoneyClient(calls)
         self.certificates = CertificateClient(calls)
+        self.hsm = HsmClient(calls)
 
     @property
     def calls(self) -> Calls:

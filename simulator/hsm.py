@@ -6,9 +6,10 @@ It holds the development root keys, so it serves the simulated cards. Besides th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Mapping, Set
 from dataclasses import replace
 from hmac import compare_digest
+from itertools import count
 
 from apdu.crypto import (
     Algorithm,
@@ -43,7 +44,8 @@ class SoftwareHsm:
 
     `roots` are the first group of every key, `later_versions` the groups 02 and 03. SM4 computes
     in the place of SSF33, as in the simulated card. `time`, 7 bytes BCD, is what it puts into
-    purchases; left out, the terminal's stays.
+    purchases; left out, the terminal's stays. `counter` gives the next transaction number; without
+    one they begin at 1 with every object.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class SoftwareHsm:
         later_versions: Mapping[int, Mapping[KeyName, bytes]] = DEVELOPMENT_KEY_VERSIONS,
         algorithms: Set[Algorithm] = frozenset({Algorithm.DES, Algorithm.SM4}),
         time: bytes | None = None,
+        counter: Callable[[], int] | None = None,
     ) -> None:
         self._algorithms = frozenset(algorithms)
         versions = {**later_versions, 1: roots}
@@ -63,7 +66,7 @@ class SoftwareHsm:
             if name.spec.hsm is not None
         }
         self._time = time
-        self._purchases = 0
+        self._next_purchase = counter or count(1).__next__
 
     @property
     def algorithms(self) -> Set[Algorithm]:
@@ -91,8 +94,7 @@ class SoftwareHsm:
 
     def permit_purchase(self, key: HsmKey, request: PurchaseRequest) -> PurchasePermit:
         """See `HsmService`."""
-        self._purchases += 1
-        sequence = self._purchases.to_bytes(4, "big")
+        sequence = self._next_purchase().to_bytes(4, "big")
         engine, session = self._purchase_session(key, request, sequence)
         purchase = replace(request.purchase, time=self._time or request.purchase.time)
         return PurchasePermit(sequence, purchase.time, purchase.mac1(engine, session))

@@ -104,7 +104,9 @@ class BackendSettings:
 
 @dataclass(frozen=True, slots=True)
 class SecuritySettings:
-    """Where the keys are: `sam` is software or psam. `production` refuses software keys.
+    """Where the keys are: `sam` is software, psam, or hsm, which is behind the back office.
+
+    `production` refuses software keys.
 
     `psam_reader` and `psam_slot` say which reader holds the PSAM, like `pattern` and `slot` of the
     card's reader; "sim:" is a simulated PSAM, for development only.
@@ -291,7 +293,7 @@ _READ_SECTIONS: Readers = {
         "attempts": whole(1, 10),
     },
     "security": {
-        "sam": one_of("software", "psam"),
+        "sam": one_of("software", "psam", "hsm"),
         "production": flag,
         "psam_reader": text,
         "psam_slot": whole(0, 255),
@@ -526,7 +528,7 @@ def _refuse_unsafe(settings: Settings) -> None:
     """What is well written and still must not be."""
     if settings.security.production and settings.security.sam == "software":
         raise ConfigurationError(
-            "[security] sam = software is for development: with production = true it must be psam"
+            "[security] sam = software is for development: with production = true use psam or hsm"
         )
     if settings.security.production and settings.security.psam_reader.startswith("sim:"):
         raise ConfigurationError(

@@ -42,6 +42,7 @@ from simulator.backoffice.backoffice import BackOffice
 from simulator.backoffice.description import description_routes
 from simulator.backoffice.desk import TerminalDesk
 from simulator.backoffice.errors import Refused
+from simulator.backoffice.hsm_routes import hsm_routes
 from simulator.backoffice.incoming import Incoming, bad_request
 from simulator.backoffice.life_routes import life_routes
 from simulator.backoffice.money_routes import money_routes, national_routes
@@ -84,6 +85,7 @@ class Api:
         self._strict = strict
         self.routes: Mapping[str, Route] = {
             **_terminal_routes(backoffice.desk),
+            **hsm_routes(backoffice.hsm),
             **life_routes(backoffice.life),
             **money_routes(backoffice.money),
             **national_routes(backoffice),

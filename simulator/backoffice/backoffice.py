@@ -27,6 +27,7 @@ from simulator.backoffice.desk import TerminalDesk
 from simulator.backoffice.ecards import Ecards
 from simulator.backoffice.errors import KeyUnusable, StartupError
 from simulator.backoffice.figures import Figures, load_figures
+from simulator.backoffice.hsm_desk import HsmDesk
 from simulator.backoffice.ledger import Ledger
 from simulator.backoffice.life_desk import LifeDesk
 from simulator.backoffice.money_desk import MoneyDesk
@@ -101,6 +102,7 @@ class BackOffice:
         applications = Applications(self.register, self.publisher, self.figures, vault)
         ecards = Ecards(vault, random)
         terminals = Terminals(vault, self.publisher, random, rules.development_code, authority)
+        self.hsm = HsmDesk(self.database)
         self.mutual_tls = authority is not None
         self.staff = StaffDesk(
             self.database,

@@ -44,6 +44,7 @@ class Task(StrEnum):
     CONTRIBUTIONS = "contributions"
     BENEFITS = "benefits"
     BLACKLIST = "blacklist"
+    KEYS = "keys"
     LIFE = "life"
     CATALOGUE = "catalogue"
 

@@ -269,6 +269,18 @@ _INTERFACE = {
     Refusal.CLOCK_IS_REAL: Wording(
         _CONFLICT, "时钟不能调整。", "The clock is real and cannot be moved."
     ),
+    Refusal.HSM_KEY_NOT_AVAILABLE: Wording(
+        _FORBIDDEN,
+        f"密钥服务不支持这项业务。{_ZH_STAFF}",
+        f"The key service does not offer this. {_EN_STAFF}",
+        remedy="The HSM holds no key at this address, or one that is not for this.",
+    ),
+    Refusal.HSM_ALGORITHM_NOT_SUPPORTED: Wording(
+        _CONFLICT,
+        f"密钥服务不支持这张卡的算法。{_ZH_STAFF}",
+        f"The key service does not offer this card's algorithm. {_EN_STAFF}",
+        remedy="The HSM computes with the algorithms that /v1/hsm names.",
+    ),
     Refusal.NOT_FOUND: Wording(
         _NOT_FOUND, f"没有这项服务。{_ZH_STAFF}", f"There is no such service. {_EN_STAFF}"
     ),

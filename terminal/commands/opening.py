@@ -52,6 +52,8 @@ def open_terminal(settings: Settings, *, recover: bool = True) -> Iterator[Termi
 
     Whoever serves a card recovers first; whoever only looks asks nobody.
     """
+    from apdu.hsm import RemoteSam
+    from terminal.central_keys import CentralHsm, terminal_number
     from terminal.commands.security_module import security_module
 
     clock = SystemClock()
@@ -69,12 +71,13 @@ def open_terminal(settings: Settings, *, recover: bool = True) -> Iterator[Termi
             timeouts=timeouts,
             tls=_trusting(settings) if _is_secured(settings) else None,
         )
+    central = CentralHsm()
     show = None
     if transport is not None and _is_secured(settings):
         show = _shower(settings, transport)
     try:
         with (
-            security_module(settings.security) as sam,
+            security_module(settings.security, central) as sam,
             Terminal.open(
                 settings,
                 clock=clock,
@@ -84,6 +87,9 @@ def open_terminal(settings: Settings, *, recover: bool = True) -> Iterator[Termi
                 show=show,
             ) as terminal,
         ):
+            central.connect(lambda: terminal.client.hsm)
+            if isinstance(sam, RemoteSam):
+                sam.terminal_number = terminal_number(terminal.identity)
             if recover:
                 terminal.recover()
             yield terminal

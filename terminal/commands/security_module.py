@@ -1,4 +1,4 @@
-"""The security module that the settings name: published development keys, or a PSAM in a slot."""
+"""The security module that the settings name: development keys, a PSAM, or the central HSM."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from contextlib import contextmanager
 from importlib import import_module
 
 from apdu.connection import Connection, Reader
+from apdu.hsm import RemoteSam
 from apdu.psam import PsamCard
 from apdu.sam import SecureAccessModule, SoftwareSam
 from apdu.status import CardRemoved, CardReset, NoAnswer, NoCard, ReaderError, SamAbsent
+from terminal.central_keys import CentralHsm
 from terminal.errors import ConfigurationError
 from terminal.settings import SecuritySettings
 
@@ -18,11 +20,17 @@ SIMULATED = "sim:"
 
 
 @contextmanager
-def security_module(settings: SecuritySettings) -> Iterator[SecureAccessModule]:
+def security_module(
+    settings: SecuritySettings, central: CentralHsm | None = None
+) -> Iterator[SecureAccessModule]:
     """The terminal's keys for as long as the terminal is open. Raises `ConfigurationError`.
 
     A PSAM is powered when it is first needed, so whoever only looks at the terminal needs none.
+    `central` is the HSM behind the back office, which is asked when it is first needed.
     """
+    if settings.sam == "hsm":
+        yield RemoteSam(central or CentralHsm(), secrets.token_bytes)
+        return
     if settings.sam == "software":
         yield SoftwareSam.development(secrets.token_bytes)
         return

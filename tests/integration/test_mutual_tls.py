@@ -113,6 +113,14 @@ def test_the_terminal_enrols_and_serves_over_mutual_tls(office: Office, tmp_path
     status = ssct("status", **environ).stdout
     assert re.search(r"certificate until +20\d\d-", status)
     assert not list(tmp_path.glob(".identity-*"))
+    # The keys of a terminal without a PSAM are behind the back office, too.
+    keyless = {**environ, "SSCT_SECURITY_SAM": "hsm"}
+    read = ssct("read", "--json", "--reader", "sim:adult-3.0", **keyless)
+    assert read.returncode == 0, read.stderr
+    forged = ssct("read", "--reader", "sim:forged", **keyless)
+    assert forged.returncode != 0
+    away = {**keyless, "SSCT_BACKEND_URL": "https://127.0.0.1:9"}
+    assert "[SAM_NO_ANSWER]" in ssct("read", "--reader", "sim:adult-3.0", **away).stderr
     # Without trust in the authority there is no connection, and with it there was.
     assert ssct("ca", "init", "--dir", str(tmp_path / "other")).returncode == 0
     other = str(tmp_path / "other" / "ca.crt")

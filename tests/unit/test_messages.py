@@ -16,7 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
-from backend_client import certificate_messages, life_messages, messages, money_messages
+from backend_client import (
+    certificate_messages,
+    hsm_messages,
+    life_messages,
+    messages,
+    money_messages,
+)
 from backend_client.codec import MAX_BODY, canonical, parse
 from backend_client.errors import BadMessage, BadRequest
 from backend_client.messages import Message, decode, dump, encode, load
@@ -24,7 +30,7 @@ from backend_client.validation import URN, load_schemas
 
 CLASSES: list[type[Message]] = [
     value
-    for module in (messages, life_messages, money_messages, certificate_messages)
+    for module in (messages, life_messages, money_messages, certificate_messages, hsm_messages)
     for name in module.__all__
     if isinstance(value := getattr(module, name), type) and value is not Message
 ]
