@@ -165,13 +165,17 @@ def _remark(case: _Case, text: Text) -> None:
 def _entries(case: _Case) -> Iterable[BlacklistEntry]:
     """The entries that stop this card in this function's scope at this time.
 
-    With a clock that cannot be trusted it counts, whatever its begin and its end.
+    With a clock that cannot be trusted it counts, whatever its begin and its end. What had begun
+    when the list was issued has begun, also by a clock that is a little slow (Article 18: at once).
     """
     listing = case.context.listing
-    for entry in listing.entries if listing else ():
+    if listing is None:
+        return
+    latest = max(case.now, listing.issued_at)
+    for entry in listing.entries:
         if case.policy.scope not in entry.scope:
             continue
-        begun = entry.valid_from <= case.now or not case.context.clock_trusted
+        begun = entry.valid_from <= latest or not case.context.clock_trusted
         if begun and not _over(case, entry):
             yield entry
 

@@ -17,11 +17,11 @@ SELECT listings.reason FROM listings JOIN cards ON cards.id = listings.card
 WHERE cards.id_index = :card AND listings.added_in <= :version
   AND (listings.removed_in IS NULL OR listings.removed_in > :version)
   AND listings.scope LIKE '%social_security%'
-  AND listings.valid_from <= :early
+  AND listings.valid_from <= :now
   AND (listings.valid_until IS NULL OR listings.valid_until > :late)
 """
 _GRACE = timedelta(minutes=11)
-"""By how much a clock that is believed may be wrong, to either side (`store/clock_guard.py`)."""
+"""By how much sooner a loss may lift by a clock that is believed (`store/clock_guard.py`)."""
 
 
 class Admissions:
@@ -42,7 +42,7 @@ class Admissions:
         question = {
             "card": vault.index("card_id", holder.card.card_id),
             "version": version,
-            "early": stored(now - _GRACE),
+            "now": stored(now),
             "late": stored(now + _GRACE),
         }
         row = self._centre.truth().execute(_LISTED, question).fetchone()

@@ -27,28 +27,36 @@ Key = tuple[str, str]
 
 _OPERATIONS = """
 SELECT terminals.terminal_id, operations.number, operations.kind, operations.state,
-       settlements.total_fen, settlements.cash_fen, settlements.reversed_at,
-       settlements.id AS settlement
+       made.total_fen, made.cash_fen, made.reversed_at, undone.cash_fen AS given_back_fen
 FROM operations JOIN terminals ON terminals.id = operations.owner
-LEFT JOIN settlements ON settlements.operation = operations.id
+LEFT JOIN settlements AS made ON made.operation = operations.id
+LEFT JOIN settlements AS undone ON undone.cancelled_by = operations.id
 """
 
 
 @dataclass(frozen=True, slots=True)
 class AtCentre:
-    """One number as the back office has it. `settlement` is the booked one's id, if any."""
+    """One number as the back office has it.
+
+    `total_fen` is that of a settlement, `cash_fen` what it wants in cash, negative for the
+    cancellation of one, 0 for anything else. `is_undone`: a settlement that does not stand.
+    """
 
     kind: str | None
     state: str
     total_fen: int | None
-    cash_fen: int | None
-    settlement: int | None
+    cash_fen: int
     is_undone: bool
 
     @property
     def holds(self) -> bool:
         """Whether something is booked under it."""
         return self.state == "confirmed"
+
+    @property
+    def has_receipt(self) -> bool:
+        """Whether the holder gets a receipt for it: for everything but an activation."""
+        return self.holds and not (self.kind or "").startswith("activation")
 
 
 def at_centre(centre: Centre) -> Mapping[Key, AtCentre]:
@@ -58,8 +66,7 @@ def at_centre(centre: Centre) -> Mapping[Key, AtCentre]:
             row["kind"],
             row["state"],
             row["total_fen"],
-            row["cash_fen"],
-            row["settlement"],
+            (row["cash_fen"] or 0) - (row["given_back_fen"] or 0),
             row["reversed_at"] is not None,
         )
         for row in centre.truth().execute(_OPERATIONS)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from simulator.world.runner import coverage_table, replay, run_all
+from simulator.world.runner import coverage_lines, replay, run_all, run_matrix
 
 DEFAULT = 1000
 _MOST = 10_000_000
@@ -27,6 +27,11 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="N",
         help=f"let so many worlds live (default: {DEFAULT})",
     )
+    what.add_argument(
+        "--matrix",
+        action="store_true",
+        help="hit every flow at every place with every single fault, and with pairs",
+    )
     parser.add_argument(
         "--first", type=_whole, default=0, metavar="N", help="the first of the seeds (default: 0)"
     )
@@ -44,12 +49,18 @@ def run(args: Namespace) -> bool:
         console.print(life.report(whole=True), markup=False)
         console.print(f"fingerprint {life.fingerprint}", markup=False)
         return life.violation is None
-    report = run_all(args.first, args.seeds, args.jobs or os.cpu_count() or 1, console)
+    jobs = args.jobs or os.cpu_count() or 1
+    if args.matrix:
+        report = run_matrix(jobs, console)
+    else:
+        report = run_all(args.first, args.seeds, jobs, console)
     for life in report.failed:
         console.print(life.report(), markup=False)
-        console.print(f"again: ssct simulate --seed {life.seed}", markup=False)
+        if not args.matrix:
+            console.print(f"again: ssct simulate --seed {life.seed}", markup=False)
     if args.coverage:
-        console.print(coverage_table(report.coverage))
+        for line in coverage_lines(report.coverage):
+            console.print(line, markup=False)
     failed = len(report.failed)
     console.print(f"{report.worlds} worlds, {failed} in which something does not hold")
     return not failed

@@ -54,14 +54,15 @@ class Fuse:
 class Disk:
     """A directory, and the SQLite connections of the process that works in it.
 
-    `on_trouble` hears of what hits the process. `steps` counts the moments so far, and `moments`
-    keeps which they were.
+    `on_trouble` hears of what hits the process. `steps` counts the moments so far, `moments` keeps
+    which they were, and `has_failed` is whether anything has hit the process that runs now.
     """
 
     def __init__(self, directory: Path, on_trouble: Callable[[Trouble, Moment], None]) -> None:
         self.directory = directory
         self.alive = True
         self.moments: list[Moment] = []
+        self.has_failed = False
         self._on_trouble = on_trouble
         self._fuse: Fuse | None = None
         self._end: Mapping[str, bytes] = {}
@@ -84,6 +85,9 @@ class Disk:
     def connect(self, *args: Any, **kwargs: Any) -> sqlite3.Connection:  # noqa: ANN401  # sqlite3's
         """A connection on this disk: `factory` of `sqlite3.connect`."""
         self.breathe()
+        file = str(args[0])
+        if _size(Path(file + _LOG)) == 0:
+            self._synced.pop(file, None)  # whoever closed it last has put the log into the database
         connection = _Connection(*args, **kwargs)
         connection.disk = self
         return connection
@@ -109,7 +113,7 @@ class Disk:
         write_files(self.directory, self._end)
         # What has survived one power cut survives the next.
         self._synced = {str(self.directory / name): len(content) for name, content in self._logs()}
-        self.alive, self._end, self._fuse = True, {}, None
+        self.alive, self.has_failed, self._end, self._fuse = True, False, {}, None
         self.moments.clear()
 
     def look(self, file: str) -> sqlite3.Connection:
@@ -143,6 +147,7 @@ class Disk:
             return
         left = fuse.times - 1
         self._fuse = Fuse(0, fuse.trouble, left) if left else None
+        self.has_failed = True
         self._on_trouble(fuse.trouble, moment)
         if fuse.trouble is Trouble.KILL:
             self.cut()
@@ -191,6 +196,11 @@ class _Connection(sqlite3.Connection):
 
     def cursor(self, factory: Any = _Cursor) -> Any:  # noqa: ANN401
         return super().cursor(factory)
+
+    def execute(self, sql: str, *args: Any) -> sqlite3.Cursor:  # noqa: ANN401
+        # The one of `sqlite3.Connection` would pass by `cursor`.
+        cursor: sqlite3.Cursor = self.cursor().execute(sql, *args)
+        return cursor
 
     def before(self, sql: str) -> None:
         """A statement is about to be executed."""

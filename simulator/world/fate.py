@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from backend_client.transport import Request
 from simulator.world.wire import Mishap
 
 if TYPE_CHECKING:
@@ -12,7 +13,13 @@ if TYPE_CHECKING:
 
 _CENTRE_STEPS = 12
 _MISHAPS = tuple(Mishap)
-_MINUTES = (0, 1, 5, 40, 60 * 7)
+_HOW_LIKELY = tuple(
+    2.0 if each in (Mishap.ANSWER_LOST, Mishap.SENT_TWICE, Mishap.LATE, Mishap.COPY_LATE) else 1.0
+    for each in Mishap
+)
+_NUMBER = "idempotency-key"
+_CHANGES, _ASKS_OF_NUMBERS, _OTHERS = 1.5, 0.8, 0.12
+_MINUTES = (0, 0, 1, 5, 40)
 
 
 class Fate:
@@ -21,15 +28,15 @@ class Fate:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def mishap(self, _path: str) -> Mishap | None:
-        """What happens to the next message."""
+    def mishap(self, request: Request) -> Mishap | None:
+        """What happens to this message."""
         world = self._world
         if not world.centre.up and (world.weather.centre == 0 or world.chance.happens(0.4)):
             world.story.tell("the back office is started")
             world.centre.start()
-        if not world.chance.happens(world.weather.line):
+        if not world.chance.happens(_how_often(request) * world.weather.line):
             return None
-        return world.chance.pick(_MISHAPS)
+        return world.chance.pick(_MISHAPS, _HOW_LIKELY)
 
     def delay(self) -> timedelta:
         """How late a late message is."""
@@ -42,3 +49,10 @@ class Fate:
         if world.chance.happens(world.weather.centre):
             return world.chance.below(_CENTRE_STEPS)
         return None
+
+
+def _how_often(request: Request) -> float:
+    """How much of the trouble comes to this message: most where it hurts most."""
+    if _NUMBER in request.headers:
+        return _OTHERS if request.path.endswith("/trial") else _CHANGES
+    return _ASKS_OF_NUMBERS if "/operations/" in request.path else _OTHERS

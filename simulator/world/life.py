@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
-from simulator.world.acts import ACTS
-from simulator.world.books import fingerprint, is_active, untold
+from simulator.world.acts import ACTS, THEMES
+from simulator.world.books import fingerprint, is_active
 from simulator.world.checks import ALWAYS, AT_REST
 from simulator.world.holder import Habits, Holder
 from simulator.world.station import Station
@@ -20,8 +20,8 @@ from simulator.world.world import World, world_of
 from terminal.outcome import Done
 from terminal.policy import Function
 
-_SHORTEST, _LONGEST = 3, 9
-_SETTLES = 0.4
+_SHORTEST, _LONGEST = 3, 8
+_SETTLES = 0.25
 """How often somebody settles a bill after all, to see that nothing stands in the way."""
 
 _TOLD_LINES = 40
@@ -56,7 +56,8 @@ def live(seed: int, weather: Weather | None = None, *, with_fingerprint: bool = 
 
 
 def _live(world: World) -> None:
-    weights = [act.weight for act in ACTS]
+    theme = world.chance.pick(THEMES)
+    weights = [act.weight * theme.get(act.name, 1) for act in ACTS]
     for _ in range(world.chance.between(_SHORTEST, _LONGEST)):
         act = world.chance.pick(ACTS, weights)
         world.play(act)
@@ -104,15 +105,15 @@ def _heal_station(world: World, station: Station) -> None:
     station.disk.defuse()
     world.wires[station].connected = True
     world.wires[station].planned.clear()
-    if not station.start():
+    if not world.started(station):
         raise Violation("starts again", f"{station.name} does not start on a whole disk")
     station.sync()
 
 
 def _come_back(world: World, station: Station, holder: Holder) -> None:
     """The holder comes back to where a question is open, to hear what became of it."""
-    waiting = untold(station)
-    if waiting:
+    terminal = station.terminal
+    if terminal is not None and terminal.journal.untold(holder.card.card_id):
         world.visit(station, holder, Function.QUERY, Habits())
 
 

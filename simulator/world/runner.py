@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import multiprocessing
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from simulator.world.life import Life, live
+from simulator.world.matrix import FLOWS, double, places, single, try_case
 from simulator.world.story import Coverage
 
+T = TypeVar("T")
+
 _BATCH = 10
+_MATRIX_PARTS = 20
 
 
 @dataclass(slots=True)
@@ -37,7 +42,7 @@ class Report:
 def run(seeds: Iterable[int]) -> Report:
     """Let the worlds of these seeds live, in this process."""
     report = Report()
-    with _quiet():
+    with quiet(), _few_collections():
         for seed in seeds:
             life = live(seed)
             report.worlds += 1
@@ -59,7 +64,7 @@ def run_all(first: int, count: int, jobs: int, console: Console) -> Report:
     ]
     with _bar(console) as bar:
         task = bar.add_task("worlds", total=count)
-        for part in _parts(batches, jobs):
+        for part in _spread(run, batches, jobs):
             report.add(part)
             bar.update(task, completed=report.worlds)
             if report.failed:
@@ -67,31 +72,57 @@ def run_all(first: int, count: int, jobs: int, console: Console) -> Report:
     return report
 
 
+def run_matrix(jobs: int, console: Console) -> Report:
+    """Play the whole crash matrix: every single fault of every flow, and every pair it has."""
+    report = Report()
+    parts = [(flow, part) for flow in range(len(FLOWS)) for part in range(_MATRIX_PARTS)]
+    with _bar(console) as bar:
+        task = bar.add_task("crash matrix", total=len(parts))
+        for done in _spread(_matrix_part, parts, jobs):
+            report.add(done)
+            bar.advance(task)
+    return report
+
+
 def replay(seed: int) -> Life:
     """Let the world of one seed live again."""
-    with _quiet():
+    with quiet():
         return live(seed, with_fingerprint=True)
 
 
-def coverage_table(coverage: Coverage) -> Table:
-    """What was hit how often, a line a trouble, a column for each thing that was going on."""
-    doing = sorted({what for what, _ in coverage})
-    table = Table(title="how often what was hit", title_justify="left")
-    table.add_column("trouble")
-    for what in doing:
-        table.add_column(what, justify="right")
+def coverage_lines(coverage: Coverage) -> Iterator[str]:
+    """What was hit how often, a line a trouble: how often in all, and what was going on."""
     for trouble in sorted({by for _, by in coverage}):
-        table.add_row(trouble, *(str(coverage[what, trouble] or "-") for what in doing))
-    return table
+        counts = {what: count for (what, by), count in coverage.items() if by == trouble}
+        told = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
+        where = ", ".join(f"{what} {count}" for what, count in told)
+        yield f"{trouble}: {sum(counts.values())} ({where})"
 
 
-def _parts(batches: list[range], jobs: int) -> Iterator[Report]:
+def _spread(work: Callable[[T], Report], parts: Sequence[T], jobs: int) -> Iterator[Report]:
+    """The report of each part, as they come."""
     if jobs == 1:
-        yield from map(run, batches)
+        yield from map(work, parts)
         return
     # Spawned, not forked: the bar has a thread of its own.
     with multiprocessing.get_context("spawn").Pool(jobs) as pool:
-        yield from pool.imap_unordered(run, batches)
+        yield from pool.imap_unordered(work, parts)
+
+
+def _matrix_part(which: tuple[int, int]) -> Report:
+    flow, part = FLOWS[which[0]], which[1]
+    report = Report()
+    with quiet(), _few_collections():
+        at = places(flow)
+        for case in [*single(flow, at), *double(flow, at)][part::_MATRIX_PARTS]:
+            life = try_case(case)
+            report.worlds += 1
+            report.coverage.update(life.coverage)
+            if life.violation is not None:
+                report.failed.append(
+                    replace(life, story=(f"{flow.name}: {case.name}", *life.story))
+                )
+    return report
 
 
 def _bar(console: Console) -> Progress:
@@ -105,7 +136,7 @@ def _bar(console: Console) -> Progress:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Let nothing be logged meanwhile: in these worlds everything that can fail does."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
@@ -113,3 +144,16 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         logging.disable(before)
+
+
+@contextmanager
+def _few_collections() -> Iterator[None]:
+    """Collect garbage once at the end, not all the time: a batch of worlds is small."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+        gc.collect()

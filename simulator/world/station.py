@@ -57,6 +57,7 @@ class Station:
         self.terminal_id = ""
         self.list_version = 0
         self._depth = 0
+        self._seen: tuple[int, int] | None = None
         self._random = chance.bytes
         self._story = story
         self._settings = station_settings(directory)
@@ -189,6 +190,13 @@ class Station:
     def truth(self) -> sqlite3.Connection:
         """A plain connection to its database, for the checks: it bypasses all of our code."""
         return self.disk.look(DATABASE)
+
+    def has_changed(self) -> bool:
+        """Whether its database was written to since this was asked."""
+        looking = self.truth()
+        seen = id(looking), looking.execute("PRAGMA data_version").fetchone()[0]
+        before, self._seen = self._seen, seen
+        return seen != before
 
     def _observed(
         self, visit: Visit, holder: Holder, decided: Decided

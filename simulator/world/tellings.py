@@ -12,13 +12,15 @@ from simulator.world.violation import Violation
 from terminal.receipt import Receipt, yuan
 from terminal.screens import Message, ReceiptScreen, Screen
 
-RECEIPT = "医疗费用结算单"
+RECEIPTS = frozenset({"医疗费用结算单", "结算撤销凭条", "社会保险缴费凭条", "待遇领取确认凭条"})
+"""The titles of what a holder takes away when something is done."""
+
 NOT_DONE = "OPERATION_REVERSED"
 
 
 @dataclass(slots=True)
 class Tellings:
-    """`paid` is the cash of each receipt, `undone` what was said not to have happened.
+    """`paid` is the cash that goes with each receipt, `undone` what was said not to have happened.
 
     `receipts` are those that were shown, in order; one may be shown again.
     """
@@ -41,7 +43,7 @@ class Listener:
     def saw(self, screen: Screen) -> None:
         """A screen is shown."""
         match screen:
-            case ReceiptScreen(receipt=receipt) if receipt.title.zh == RECEIPT:
+            case ReceiptScreen(receipt=receipt) if receipt.title.zh in RECEIPTS:
                 self._receipt(receipt)
             case Message(code=code, body=body) if code == NOT_DONE:
                 numbers = [line.en.rpartition(" ")[2] for line in body if "Number" in line.en]
@@ -57,11 +59,11 @@ class Listener:
             state = booked.state if booked else "unknown"
             raise Violation("told", f"a receipt for {receipt.number}, which is {state} there")
         values = {line.value for line in receipt.lines}
-        for fen in (booked.total_fen, booked.cash_fen):
-            if fen is None or f"¥ {yuan(fen)}" not in values:
-                raise Violation("told", f"the receipt of {receipt.number} has other amounts")
+        wanted = () if booked.total_fen is None else (booked.total_fen, booked.cash_fen)
+        if any(f"¥ {yuan(fen)}" not in values for fen in wanted):
+            raise Violation("told", f"the receipt of {receipt.number} has other amounts")
         self._tellings.receipts.append(key)
-        self._tellings.paid[key] = booked.cash_fen or 0
+        self._tellings.paid[key] = booked.cash_fen
 
     def _not_done(self, numbers: list[str]) -> None:
         """Nothing is said to have happened: nothing has, and nothing will."""

@@ -29,11 +29,11 @@ class Weather:
     def of(cls, chance: Chance) -> Weather:
         """The weather of a world."""
         return cls(
-            line=0.35 * chance.pick(_DEGREES),
+            line=0.4 * chance.pick(_DEGREES),
             centre=0.1 * chance.pick(_DEGREES),
-            kill=0.6 * chance.pick(_DEGREES),
-            disk=0.4 * chance.pick(_DEGREES),
-            tear=0.4 * chance.pick(_DEGREES),
+            kill=0.5 * chance.pick(_DEGREES),
+            disk=0.25 * chance.pick(_DEGREES),
+            tear=0.25 * chance.pick(_DEGREES),
             folly=0.15 * chance.pick(_DEGREES),
             interlude=0.12 * chance.pick(_DEGREES),
         )

@@ -41,8 +41,8 @@ class Mishap(Enum):
 class Luck(Protocol):
     """Decides what happens to a message."""
 
-    def mishap(self, path: str) -> Mishap | None:
-        """What happens to the next message to that path."""
+    def mishap(self, request: Request) -> Mishap | None:
+        """What happens to this message."""
         ...
 
     def delay(self) -> timedelta:
@@ -132,7 +132,7 @@ class Wire:
         self._alive()
         self._post.deliver()
         path = _path(request)
-        mishap = self._mishap(path)
+        mishap = self._mishap(request)
         self.paths.append(path)
         if not self.connected:
             raise Unreachable("the network is cut")
@@ -140,11 +140,11 @@ class Wire:
             self._story.hit(mishap.value, f"{self._name}: {path}: {mishap.value}")
         return self._carry(request, mishap)
 
-    def _mishap(self, path: str) -> Mishap | None:
+    def _mishap(self, request: Request) -> Mishap | None:
         """What is planned for this message, counted by how many were sent, else what luck says."""
         if self.planned and self.planned[0][0] == len(self.paths):
             return self.planned.popleft()[1]
-        return self._luck.mishap(path)
+        return self._luck.mishap(request)
 
     def _carry(self, request: Request, mishap: Mishap | None) -> Reply:
         match mishap:

@@ -20,6 +20,7 @@ from simulator.card.card import SimulatedCard
 from simulator.clock import SimulatedClock
 from simulator.story import BEGINS
 from simulator.world.admissions import Admissions
+from simulator.world.books import in_journal
 from simulator.world.centre import Centre
 from simulator.world.chance import Chance
 from simulator.world.checks import ALWAYS, Check
@@ -45,10 +46,18 @@ if TYPE_CHECKING:
     from simulator.world.acts import Act
 
 
+_HOW_MANY = (1, 2, 2, 3, 4)
+
+_IN_HAND = frozenset({"prepared", "sent"})
+"""States in which an operation is in the hands of a visit."""
+
+
 class World:
     """One world in `directory`. Open it with `world_of`, which clears away behind it."""
 
-    def __init__(self, seed: int, directory: Path, weather: Weather | None = None) -> None:
+    def __init__(
+        self, seed: int, directory: Path, weather: Weather | None, *, everybody: bool
+    ) -> None:
         self.seed = seed
         self.chance = Chance(seed)
         self.clock = SimulatedClock(BEGINS)
@@ -62,9 +71,11 @@ class World:
             for number in range(STATIONS)
         ]
         self.wires = {station: self._wire(station) for station in self.stations}
-        self.holders = [
-            self._holder(index, chr(ord("A") + index)) for index in range(len(founding().cast))
-        ]
+        cast: Sequence[int] = range(len(founding().cast))
+        if not everybody:
+            # The fewer there are, the more they have to do with each other.
+            cast = sorted(self.chance.shuffled(cast)[: self.chance.pick(_HOW_MANY)])
+        self.holders = [self._holder(index, chr(ord("A") + index)) for index in cast]
         self.accounts_before = accounts(self)
         self._admissions = Admissions(self.centre, self.clock)
         self._meanwhile = 0
@@ -93,14 +104,20 @@ class World:
         free = [station for station in self.stations if not station.busy]
         return self.chance.pick(free) if free else None
 
-    def free_holder(self) -> Holder | None:
-        """Somebody with a card in hand."""
-        free = [holder for holder in self.holders if not holder.busy]
-        return self.chance.pick(free) if free else None
-
     def started(self, station: Station) -> bool:
-        """Whether a terminal runs, having been started if it was down."""
-        return station.start()
+        """Whether a terminal runs, having been started if it was down.
+
+        Raises `Violation` when it would serve before it has recovered.
+        """
+        is_up = station.terminal is not None
+        if not station.start():
+            return False
+        if not is_up and not station.disk.has_failed:
+            for number, state in in_journal(station).items():
+                if state in _IN_HAND:
+                    found = f"{station.name} serves while {number} is {state}"
+                    raise Violation("recovered first", found)
+        return True
 
     def visit(
         self, station: Station, holder: Holder, function: Function, habits: Habits
@@ -183,11 +200,16 @@ class World:
 
 
 @contextmanager
-def world_of(seed: int, weather: Weather | None = None) -> Iterator[World]:
-    """A world from a seed; with `weather`, that instead of the seed's own."""
+def world_of(
+    seed: int, weather: Weather | None = None, *, everybody: bool = False
+) -> Iterator[World]:
+    """A world from a seed; with `weather`, that instead of the seed's own.
+
+    `everybody`: all holders are there, not only some.
+    """
     directory = Path(tempfile.mkdtemp(prefix="ssct-world-", dir=disk_space()))
     try:
-        world = World(seed, directory, weather)
+        world = World(seed, directory, weather, everybody=everybody)
         try:
             yield world
         finally:

@@ -13,9 +13,10 @@ from simulator.world.life import live
 from simulator.world.runner import run
 
 ROOT = Path(__file__).parents[2]
-PARTS, IN_A_PART = 6, 40
+PARTS, IN_A_PART = 8, 25
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("part", range(PARTS))
 def test_everything_holds_in_every_world(part: int) -> None:
     report = run(range(part * IN_A_PART, (part + 1) * IN_A_PART))

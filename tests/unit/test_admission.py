@@ -233,6 +233,15 @@ def test_a_loss_holds_from_its_beginning() -> None:
     assert reason(GOOD.but(listing=now).decide(Function.QUERY)) is Reason.LISTED_FORMAL_LOSS
 
 
+@pytest.mark.article(18)
+def test_a_loss_that_the_list_already_names_holds_by_a_slow_clock_too() -> None:
+    """Five minutes are within what a clock is believed with; the freeze is at once all the same."""
+    reported = NOW + timedelta(minutes=3)  # by the centre's clock, which the list was issued by
+    listed = listing(entry(valid_from=reported), issued_at=reported)
+
+    assert reason(GOOD.but(listing=listed).decide(Function.READ)) is Reason.LISTED_FORMAL_LOSS
+
+
 @pytest.mark.article(20)
 def test_a_loss_at_the_bank_leaves_the_social_function_as_it_is() -> None:
     case = GOOD.but(listing=listing(entry(scope=("financial",))))

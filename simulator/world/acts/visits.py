@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from apdu.status import CardRemoved
+from simulator.world.books import is_active
 from simulator.world.chance import Chance
 from simulator.world.disk import Fuse, Trouble
 from simulator.world.holder import Habits, Holder
@@ -19,8 +22,14 @@ from terminal.screens import Choose, Screen
 if TYPE_CHECKING:
     from simulator.world.world import World
 
-_STEPS = 45
+_STEPS = 34
 """Durable steps within which a kill falls: a settlement has about so many."""
+
+_FROM = (0, 14, 25)
+"""Kills fall behind one of these: anywhere, in the operation, about its end."""
+
+_SENSIBLE = 0.9
+"""How often who comes has a card that is good for what they want."""
 
 _COMMANDS = 20
 _WRITES = 60
@@ -29,29 +38,9 @@ _LONG_AWAY = timedelta(minutes=16)
 """Longer than a trial is good."""
 
 
-def settlement(world: World) -> None:
-    """Somebody settles a bill."""
-    _somebody(world, Function.SETTLEMENT)
-
-
-def activation(world: World) -> None:
-    """Somebody activates the social security function."""
-    _somebody(world, Function.ACTIVATION)
-
-
-def pin_change(world: World) -> None:
-    """Somebody changes the PIN."""
-    _somebody(world, Function.PIN_CHANGE)
-
-
-def query(world: World) -> None:
-    """Somebody looks at the account."""
-    _somebody(world, Function.QUERY)
-
-
-def read(world: World) -> None:
-    """Somebody looks at the card."""
-    _somebody(world, Function.READ)
+def using(function: Function) -> Callable[[World], None]:
+    """The act of somebody using this function."""
+    return partial(_somebody, function=function)
 
 
 class Human(Habits):
@@ -94,11 +83,21 @@ class Human(Habits):
 
 
 def _somebody(world: World, function: Function) -> None:
-    station, holder = world.free_station(), world.free_holder()
+    station, holder = world.free_station(), _holder(world, function)
     if station is None or holder is None:
         return
     with _troubled(world, station, holder):
         world.visit(station, holder, function, Human(world))
+
+
+def _holder(world: World, function: Function) -> Holder | None:
+    """Somebody who is free, mostly with a card that is good for this."""
+    free = [holder for holder in world.holders if not holder.busy]
+    if world.chance.happens(_SENSIBLE) and function is not Function.READ:
+        wanted = function is not Function.ACTIVATION
+        good = [holder for holder in free if is_active(world, holder) is wanted]
+        free = good or free
+    return world.chance.pick(free) if free else None
 
 
 class _troubled:  # noqa: N801  # reads as what it does: `with _troubled(...)`
@@ -110,7 +109,8 @@ class _troubled:  # noqa: N801  # reads as what it does: `with _troubled(...)`
     def __enter__(self) -> None:
         chance, weather = self._world.chance, self._world.weather
         if chance.happens(weather.kill):
-            self._station.disk.burn(Fuse(chance.below(_STEPS), Trouble.KILL))
+            step = chance.between(chance.pick(_FROM), _STEPS)
+            self._station.disk.burn(Fuse(step, Trouble.KILL))
         elif chance.happens(weather.disk):
             trouble = chance.pick((Trouble.FULL, Trouble.UNSURE))
             times = chance.pick((1, 3, 30)) if trouble is Trouble.FULL else 1

@@ -27,6 +27,7 @@ class Check:
 ALWAYS: tuple[Check, ...] = (
     Check("money conserved", money.conserved),
     Check("settled once", money.settled_once),
+    Check("no loose ends", money.no_loose_ends),
     Check("journal and centre agree", agreement.never_apart),
     Check("a word is kept", holders.word_kept),
     Check("hash chain", chain.holds),

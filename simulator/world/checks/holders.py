@@ -20,20 +20,27 @@ def word_kept(world: World) -> Iterable[str]:
 
 
 def all_told(world: World) -> Iterable[str]:
-    """Who has settled has the receipt, or gets it on coming back."""
+    """Whoever moved money has the receipt, or gets it on coming back."""
     waiting = {
         (station.terminal_id, number) for station in world.stations for number in untold(station)
     }
     for key, booked in at_centre(world.centre).items():
-        is_known = key in world.tellings.paid or key in waiting
-        if booked.holds and booked.settlement is not None and not is_known:
-            yield f"nobody has told the holder, nor will, that {key[1]} is settled"
+        if booked.has_receipt and key not in world.tellings.paid and key not in waiting:
+            yield f"nobody has told the holder, nor will, that {key[1]} is done"
 
 
 def cash_paid(world: World) -> Iterable[str]:
-    """Each receipt is of a settlement that stands, and its cash was paid once."""
+    """The cash that went over the counter is that of the settlements that stand."""
     centre = at_centre(world.centre)
-    for key, fen in sorted(world.tellings.paid.items()):
+    for key, fen in world.tellings.paid.items():
         booked = centre.get(key)
         if booked is None or not booked.holds or booked.cash_fen != fen:
-            yield f"{key[1]}: {fen} fen were paid for a settlement that does not stand"
+            yield f"{key[1]}: {fen} fen changed hands for something that does not hold"
+    owed = sum(
+        booked.cash_fen
+        for booked in centre.values()
+        if booked.total_fen is not None and booked.holds and not booked.is_undone
+    )
+    paid = sum(world.tellings.paid.values())
+    if paid != owed:
+        yield f"{paid} fen were paid in cash, the settlements that stand want {owed}"

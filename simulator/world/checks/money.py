@@ -34,6 +34,31 @@ FROM bills LEFT JOIN settlements
     ON settlements.bill = bills.id AND settlements.reversed_at IS NULL
 GROUP BY bills.id
 """
+_LOOSE = """
+SELECT operations.number, 'is confirmed, and its settlement does not stand' AS what
+FROM operations JOIN settlements ON settlements.operation = operations.id
+WHERE operations.state = 'confirmed' AND reversed_at IS NOT NULL AND cancelled_by IS NULL
+UNION ALL
+SELECT operations.number, 'is not confirmed, and its settlement stands'
+FROM operations JOIN settlements ON settlements.operation = operations.id
+WHERE operations.state <> 'confirmed' AND reversed_at IS NULL
+UNION ALL
+SELECT operations.number, 'is not confirmed, and has taken back a settlement'
+FROM operations JOIN settlements ON settlements.cancelled_by = operations.id
+WHERE operations.state <> 'confirmed'
+UNION ALL
+SELECT operations.number, 'is not confirmed, and has paid a contribution'
+FROM operations JOIN contribution_bills ON contribution_bills.paid_by = operations.id
+WHERE operations.state <> 'confirmed'
+"""
+_COUNTS = """
+SELECT (SELECT COUNT(*) FROM operations WHERE state = 'confirmed' AND kind LIKE 'cancellation%')
+     = (SELECT COUNT(*) FROM settlements WHERE cancelled_by IS NOT NULL) AS cancellations,
+       (SELECT COUNT(*) FROM operations WHERE state = 'confirmed' AND kind LIKE 'contribution%')
+     = (SELECT COUNT(*) FROM contribution_bills WHERE paid_by IS NOT NULL) AS contributions,
+       (SELECT COUNT(*) FROM operations WHERE state = 'confirmed' AND kind LIKE 'benefit%')
+     = (SELECT COUNT(*) FROM benefits WHERE confirmed_at IS NOT NULL) AS benefits
+"""
 _ACTIVATED = """
 SELECT card, COUNT(*) AS times FROM life_events WHERE event = 'activate' GROUP BY card
 """
@@ -68,3 +93,14 @@ def settled_once(world: World) -> Iterable[str]:
     for row in books.execute(_ACTIVATED):
         if row["times"] > 1:
             yield f"card {row['card']} is activated {row['times']} times"
+
+
+def no_loose_ends(world: World) -> Iterable[str]:
+    """What an operation has done and what it is said to have done are the same."""
+    books = world.centre.truth()
+    for row in books.execute(_LOOSE):
+        yield f"{row['number']} {row['what']}"
+    counts = books.execute(_COUNTS).fetchone()
+    for what in counts.keys():  # noqa: SIM118  # a row's iterator gives its values
+        if not counts[what]:
+            yield f"there are not as many {what} as operations that made them"

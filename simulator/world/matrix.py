@@ -1,0 +1,156 @@
+"""The crash matrix: every single fault, at every place of every flow that changes something.
+
+A clean run of a flow counts its durable steps, its messages and the card's commands. Then, each in
+a world of its own, the process is killed at each step, the disk is full or a commit unsure at each,
+each message meets each mishap, and the card leaves at each command. `double` combines the kills
+with the mishaps of the message that changes something. Every world is healed at the end, and has to
+come out even.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from simulator.world.disk import Fuse, Moment, Trouble
+from simulator.world.holder import Habits
+from simulator.world.life import Life, finding, heal
+from simulator.world.plastic import Plan, Tear
+from simulator.world.weather import CALM
+from simulator.world.wire import Mishap
+from simulator.world.world import World, world_of
+from terminal.policy import Function
+
+SEED = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """One way of using terminal 1: who does what, and what has to have happened before."""
+
+    name: str
+    function: Function
+    holder: int = 0
+    before: tuple[Function, ...] = ()
+
+
+FLOWS: tuple[Flow, ...] = (
+    Flow("settlement", Function.SETTLEMENT),
+    Flow("cancellation", Function.CANCELLATION, before=(Function.SETTLEMENT,)),
+    Flow("contribution", Function.CONTRIBUTION),
+    Flow("benefit", Function.BENEFITS),
+    Flow("activation", Function.ACTIVATION, holder=3),
+    Flow("PIN change", Function.PIN_CHANGE),
+)
+"""A new flow is one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where a clean run of a flow can be hit. `change` is the message that changes something."""
+
+    moments: tuple[Moment, ...]
+    paths: tuple[str, ...]
+    commands: int
+
+    @property
+    def change(self) -> int:
+        """The place of the last message, which is the one that changes something."""
+        return len(self.paths) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One or two faults of one flow."""
+
+    flow: Flow
+    name: str
+    lay: Callable[[World], None]
+
+
+def places(flow: Flow) -> Places:
+    """Run the flow without any fault."""
+    with world_of(SEED, CALM, everybody=True) as world:
+        _begin(world, flow)
+        station = world.stations[0]
+        steps, messages = station.disk.steps, len(world.wires[station].paths)
+        commands = world.holders[flow.holder].plastic.commands
+        _play(world, flow)
+        return Places(
+            tuple(station.disk.moments[steps:]),
+            tuple(world.wires[station].paths[messages:]),
+            world.holders[flow.holder].plastic.commands - commands,
+        )
+
+
+def single(flow: Flow, at: Places) -> Iterator[Case]:
+    """Every single fault of a flow."""
+    for step, moment in enumerate(at.moments):
+        for trouble in Trouble:
+            if trouble is not Trouble.UNSURE or moment is Moment.COMMITTED:
+                name = f"{trouble.value} {moment.value} ({step})"
+                yield Case(flow, name, _burning(Fuse(step, trouble)))
+    for message, path in enumerate(at.paths):
+        for mishap in Mishap:
+            yield Case(flow, f"{path}: {mishap.value}", _missing(message, mishap))
+    for command in range(at.commands):
+        for tear in Tear:
+            plan = Plan(command, tear, writes=9)
+            yield Case(flow, f"{tear.value} ({command})", _tearing(flow, plan))
+
+
+def double(flow: Flow, at: Places) -> Iterator[Case]:
+    """Every mishap of the message that changes something, with a kill at every step after it."""
+    for mishap in Mishap:
+        if mishap in (Mishap.KILLED_UNSENT, Mishap.KILLED_SENT):
+            continue
+        for step in range(len(at.moments)):
+            name = f"{at.paths[at.change]}: {mishap.value}, then killed ({step})"
+            yield Case(flow, name, _both(at.change, mishap, Fuse(step, Trouble.KILL)))
+
+
+def try_case(case: Case) -> Life:
+    """Play a case, heal its world and look whether it comes out even."""
+    with world_of(SEED, CALM, everybody=True) as world:
+
+        def body() -> None:
+            _begin(world, case.flow)
+            case.lay(world)
+            _play(world, case.flow)
+            world.stations[0].disk.defuse()
+            heal(world)
+
+        return finding(world, body)
+
+
+def _begin(world: World, flow: Flow) -> None:
+    for function in flow.before:
+        world.visit(world.stations[0], world.holders[flow.holder], function, Habits())
+
+
+def _play(world: World, flow: Flow) -> None:
+    world.visit(world.stations[0], world.holders[flow.holder], flow.function, Habits())
+
+
+def _burning(fuse: Fuse) -> Callable[[World], None]:
+    return lambda world: world.stations[0].disk.burn(fuse)
+
+
+def _missing(message: int, mishap: Mishap) -> Callable[[World], None]:
+    def lay(world: World) -> None:
+        wire = world.wires[world.stations[0]]
+        wire.planned.append((len(wire.paths) + message, mishap))
+
+    return lay
+
+
+def _tearing(flow: Flow, plan: Plan) -> Callable[[World], None]:
+    return lambda world: world.holders[flow.holder].plastic.tear(plan)
+
+
+def _both(message: int, mishap: Mishap, fuse: Fuse) -> Callable[[World], None]:
+    def lay(world: World) -> None:
+        _missing(message, mishap)(world)
+        _burning(fuse)(world)
+
+    return lay
