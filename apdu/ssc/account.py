@@ -12,12 +12,12 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 
 from apdu.command import Command
 from apdu.crypto import Load, Purchase
 from apdu.purchase import PurchasePermit, PurchaseRequest
-from apdu.sam import KeyName, MessageModule, PurchaseModule
+from apdu.sam import KeyName, MessageModule, PurchaseModule, SecureAccessModule
 from apdu.ssc.account_errors import (
     NOT_BOOKED,
     CardCryptogramWrong,
@@ -44,6 +44,7 @@ from apdu.ssc.transactions import (
     check_amount,
     check_key_index,
 )
+from apdu.ssc.values import IllegalValue
 from apdu.status import (
     CardError,
     MalformedApdu,
@@ -113,6 +114,21 @@ class MedicalAccount:
         if not digits.isdecimal():
             raise MalformedData("the starting day is not made of digits")
         return int(digits[:2]), int(digits[2:])
+
+    def set_starting_day(
+        self, month: int, day: int, module: SecureAccessModule, *, key_number: int
+    ) -> None:
+        """Change the day on which a payment year begins, after authentication with DSK.
+
+        `key_number` is DSK's on this card: its issuer tells it, no source publishes it. Raises
+        `IllegalValue` for a day that is none, and what `SocialSecurityCard.authorise` raises.
+        """
+        try:
+            start = bytes.fromhex(f"{date(2000, month, day):%m%d}")
+        except ValueError:
+            raise IllegalValue("item starting_day takes a month and one of its days") from None
+        self._card.authorise(module, KeyName.DSK, number=key_number)
+        self._call(_STARTING_DAY, 0, 0, start, le=None)
 
     def records(self) -> tuple[AccountRecord, ...]:
         """The log of loads and purchases (EF08), newest first."""
@@ -263,14 +279,14 @@ class MedicalAccount:
             raise TransactionUncertain(pending)
         return answer
 
-    def _call(self, ins: int, p1: int, p2: int, data: bytes = b"", *, le: int) -> bytes:
+    def _call(self, ins: int, p1: int, p2: int, data: bytes = b"", *, le: int | None) -> bytes:
         what = _what(ins)
         try:
             self._card.enter(APPLICATION.name)
             answer = self._card.channel.call(Command(_CLA, ins, p1, p2, data, le=le), what)
         except StatusError as error:
             raise account_error(error) from error
-        if len(answer) != le:
+        if len(answer) != (le or 0):
             raise MalformedApdu(f"{what}: {len(answer)} bytes instead of {le}")
         return answer
 

@@ -190,17 +190,18 @@ class SocialSecurityCard:
         *,
         key_version: int | None = None,
         within: str | None = None,
+        number: int | None = None,
     ) -> None:
         """Prove to the card that the terminal holds `key` (facts 4.4).
 
         The card must have proved itself first, and is asked to when it has not: a wrong key costs
         one of the few tries before the card locks it, so a terminal whose keys do not fit must
         find out before. The proof holds until another application is selected. A key of SSSE may
-        be presented `within` another application ("DF01"), to open something there. Raises
-        `KeyRefused`, `KeyNotAvailable`, `AlgorithmNotSupported`, `NotAuthentic`.
+        be presented `within` another application ("DF01"), to open something there. `number` is
+        the key's on this card, where the issuer alone tells it. Raises `KeyRefused`,
+        `KeyNotAvailable`, `AlgorithmNotSupported`, `NotAuthentic`.
         """
-        if key.card_id is None:
-            raise KeyNotAvailable(f"how a card addresses {key.name} is not published")
+        _number_of(key, number)
         if not self._authentic:
             self.authenticate(sam)
         self._require_algorithm(sam)
@@ -209,18 +210,24 @@ class SocialSecurityCard:
             return
         original, challenge = sam.challenge(8), self.channel.get_challenge(8)
         proof = sam.terminal_authentication(self.identity, key, challenge, original, key_version)
-        self.present_key(key, proof, key_version=key_version)
+        self.present_key(key, proof, key_version=key_version, number=number)
 
-    def present_key(self, key: KeyName, proof: bytes, *, key_version: int | None = None) -> None:
+    def present_key(
+        self,
+        key: KeyName,
+        proof: bytes,
+        *,
+        key_version: int | None = None,
+        number: int | None = None,
+    ) -> None:
         """EXTERNAL AUTHENTICATE with what a module answered to the card's last challenge.
 
         `proof` is cryptogram 8, original data 8; the application in which the challenge was asked
         for must still be the current one. Raises `KeyRefused` or `KeyNotAvailable`.
         """
-        if key.card_id is None:
-            raise KeyNotAvailable(f"how a card addresses {key.name} is not published")
+        key_id = _number_of(key, number)
         try:
-            self.channel.external_authenticate(key.card_id, proof + _version(key_version))
+            self.channel.external_authenticate(key_id, proof + _version(key_version))
         except StatusError as error:
             raise _key_error(key, error) from error
         self._authorised |= {key}
@@ -302,6 +309,14 @@ def _algorithm(fci: bytes, card_id: bytes) -> Algorithm:
         return Algorithm(int.from_bytes(named, "big"))
     except ValueError:
         raise UnsupportedCard("the card names an algorithm that is not known") from None
+
+
+def _number_of(key: KeyName, number: int | None) -> int:
+    """The P2 of EXTERNAL AUTHENTICATE. Raises `KeyNotAvailable` where nobody knows it."""
+    known = key.card_id if number is None else number
+    if known is None:
+        raise KeyNotAvailable(f"how a card addresses {key.name} is not published")
+    return known
 
 
 def _version(key_version: int | None) -> bytes:

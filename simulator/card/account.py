@@ -7,6 +7,7 @@ a failure, ends it (6901). Amounts are fen in 4 bytes, counters 2 bytes, both bi
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import date
 from hmac import compare_digest
 from typing import TYPE_CHECKING
 
@@ -123,19 +124,23 @@ def get_transaction_proof(system: OperatingSystem, instruction: Instruction) -> 
 
 
 def starting_day(system: OperatingSystem, instruction: Instruction) -> bytes:
-    """B0 56: P1 1 reads the day on which a payment year begins, P1 0 would set it.
+    """B0 56: P1 1 reads the day on which a payment year begins, P1 0 sets it after DSK.
 
-    Setting wants an authentication with DSK, whose number on the card is not published: nobody
-    can have made it.
+    DSK's number on the card is not published: only a card whose issuer has given it one takes it.
     """
     ledger = _ledger(system)
     if instruction.p1 > 1 or instruction.p2:
         raise wrong_parameters()
     if len(instruction.data) != (0 if instruction.p1 else 2):
         raise wrong_length()
-    if not instruction.p1:
+    if instruction.p1:
+        return ledger.balance.start
+    if not system.is_granted(KeyName.DSK):
         raise Refused(StatusWord.SECURITY_STATUS_NOT_SATISFIED)
-    return ledger.balance.start
+    if not _is_day(instruction.data):
+        raise Refused(StatusWord.WRONG_DATA)
+    ledger.set_starting_day(instruction.data)
+    return b""
 
 
 def _begin_load(system: OperatingSystem, ledger: Ledger, data: bytes) -> bytes:
@@ -213,6 +218,15 @@ def _time(data: bytes) -> bytes:
     if not data.hex().isdecimal():
         raise Refused(StatusWord.WRONG_DATA)
     return data
+
+
+def _is_day(data: bytes) -> bool:
+    """Whether this is a month and a day of it, in BCD, in whatever year."""
+    try:
+        date.fromisoformat(f"2000-{data[:1].hex()}-{data[1:].hex()}")
+    except ValueError:
+        return False
+    return True
 
 
 def _key_info(ledger: Ledger, index: int) -> bytes:

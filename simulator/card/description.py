@@ -134,10 +134,15 @@ class PinState:
 
 @dataclass(frozen=True, slots=True)
 class MedicalAccount:
-    """What a new medical account holds: its balance in fen, the payment year's first day (mmdd)."""
+    """What a new medical account holds: its balance in fen, the payment year's first day (mmdd).
+
+    `starting_day_key` is the number of DSK on this card, two hexadecimal digits; None where nobody
+    may change the day.
+    """
 
     balance_fen: int = field(default=0, repr=False)
     starting_day: str = "0701"
+    starting_day_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

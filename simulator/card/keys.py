@@ -7,6 +7,7 @@ their values stay outside the memory that can be torn; their retry counters lie 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from apdu.crypto import Algorithm, card_key
 from apdu.ssc.keys import KeyName
@@ -39,7 +40,10 @@ class CardKey:
 
 
 class Keyring:
-    """All keys of one card. `roots` are the root keys by version: 1 has every name, others less."""
+    """All keys of one card. `roots` are the root keys by version: 1 has every name, others less.
+
+    `numbers` are those that no source publishes, where the issuer has given some.
+    """
 
     def __init__(
         self,
@@ -50,7 +54,9 @@ class Keyring:
         region: str,
         historical: bytes,
         retries: int,
+        numbers: Mapping[KeyName, int] = MappingProxyType({}),
     ) -> None:
+        self._numbers = numbers
         self._roots = roots
         self._region = region
         self._historical = historical
@@ -61,10 +67,16 @@ class Keyring:
             for name in names
         }
         self._authenticators = {
-            (name.spec.df, name.card_id, version): key
+            (name.spec.df, number, version): key
             for (name, version), key in self._keys.items()
-            if name.card_id is not None and name is not KeyName.IRK and not name.spec.short
+            if (number := self.number(name)) is not None
+            and name is not KeyName.IRK
+            and not name.spec.short
         }
+
+    def number(self, name: KeyName) -> int | None:
+        """The P2 of EXTERNAL AUTHENTICATE for this key; None for one that authenticates nobody."""
+        return self._numbers.get(name, name.card_id)
 
     def named(self, name: KeyName) -> CardKey:
         """The key of that name, in its first version."""

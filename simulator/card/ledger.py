@@ -76,6 +76,11 @@ class Ledger:
         at = self._offset + _BALANCE.size
         return Proof(*_PROOF.unpack(self._memory.read(at, _PROOF.size)))
 
+    def set_starting_day(self, start: bytes) -> None:
+        """Write the day on which payment years begin, mmdd."""
+        content = _BALANCE.pack(*self.balance._replace(start=start))
+        self._memory.commit([(self._offset, content)])
+
     def book(self, balance: Balance, proof: Proof, row: bytes) -> None:
         """Write balance, proof and log row: all of them or none."""
         content = _BALANCE.pack(*balance) + _PROOF.pack(*proof)

@@ -134,7 +134,8 @@ class OperatingSystem:
 
     def is_granted(self, key: KeyName) -> bool:
         """Whether the terminal has authenticated with `key` since it entered the application."""
-        return key.card_id is not None and (key.spec.df, key.card_id) in self.session.granted
+        number = self.keys.number(key)
+        return number is not None and (key.spec.df, number) in self.session.granted
 
     def take_challenge(self) -> bytes:
         """The last GET CHALLENGE, which is used up by this. Raises 6984 when there is none."""

@@ -56,6 +56,7 @@ def personalise(profile: CardProfile, random: Callable[[int], bytes]) -> Operati
             region=card.region,
             historical=card.historical,
             retries=card.key_retries,
+            numbers=_own_numbers(profile),
         ),
         pin=_pin_store(profile, memory),
         ledger=_ledger(profile, environment, memory),
@@ -160,6 +161,12 @@ def _roots(profile: CardProfile) -> Mapping[int, Mapping[KeyName, bytes]]:
         for version, roots in DEVELOPMENT_KEY_VERSIONS.items()
         if version <= profile.card.key_versions
     }
+
+
+def _own_numbers(profile: CardProfile) -> Mapping[KeyName, int]:
+    """The numbers of keys that only this card's issuer tells."""
+    number = profile.medical_account.starting_day_key
+    return {} if number is None else {KeyName.DSK: int(number, 16)}
 
 
 def _inverted(root: bytes) -> bytes:

@@ -33,7 +33,7 @@ from apdu.ssc.account_errors import (
     account_error,
 )
 from apdu.ssc.account_log import AccountRecord
-from apdu.ssc.card import SocialSecurityCard
+from apdu.ssc.card import KeyRefused, SocialSecurityCard
 from apdu.ssc.entitlement import PinNeeded
 from apdu.ssc.identity import AnotherCard
 from apdu.ssc.keys import KeyName
@@ -52,6 +52,7 @@ from apdu.ssc.transactions import (
 from apdu.ssc.values import IllegalValue
 from apdu.status import (
     CardRemoved,
+    KeyNotAvailable,
     MalformedApdu,
     MalformedData,
     PurchaseNotProved,
@@ -159,6 +160,64 @@ def test_a_new_account_tells_its_balance_sums_and_day(user: Bench) -> None:
     assert user.account.year_fund().fen == 0
     assert user.account.starting_day() == (7, 1)
     assert user.account.records() == ()
+
+
+def settable(profile: CardProfile) -> CardProfile:
+    """A card whose issuer has given DSK a number."""
+    account = replace(profile.medical_account, starting_day_key="8E")
+    return replace(profile, medical_account=account)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_the_starting_day_is_changed_with_its_key(profile: CardProfile, protocol: Protocol) -> None:
+    user = bench(settable(profile), protocol)
+    user.account.set_starting_day(2, 29, user.sam, key_number=0x8E)
+    assert user.account.starting_day() == (2, 29)
+    user.card.channel.reset()
+    assert user.present().starting_day() == (2, 29)
+
+
+@pytest.mark.parametrize("form", ["psam", "hsm"])
+def test_psam_and_hsm_hold_its_key_too(profile: CardProfile, form: str) -> None:
+    user = bench(settable(profile))
+    module = (
+        RemoteSam(SoftwareHsm(), Random(4).randbytes)
+        if form == "hsm"
+        else PsamCard.open(
+            InProcessReader("psam", SimulatedPsam(PsamProfile(), random=Random(3).randbytes))
+        )
+    )
+    user.account.set_starting_day(1, 1, module, key_number=0x8E)
+    assert user.account.starting_day() == (1, 1)
+
+
+def test_without_its_key_nobody_changes_the_starting_day(one: Bench) -> None:
+    with pytest.raises(KeyNotAvailable):
+        one.account.set_starting_day(1, 1, one.sam, key_number=0x8E)
+    user = bench(settable(load_profile("adult-2.0")))
+    roots = {**DEVELOPMENT_KEYS, KeyName.DSK: bytes(16)}
+    with pytest.raises(KeyRefused) as refused:
+        user.account.set_starting_day(
+            1, 1, SoftwareSam(roots, Random(8).randbytes), key_number=0x8E
+        )
+    assert refused.value.tries_left == 2
+    assert user.account.starting_day() == (7, 1)
+
+
+@pytest.mark.parametrize(("month", "day"), [(0, 1), (13, 1), (2, 30), (4, 31), (1, 0)])
+def test_a_day_that_is_none_is_not_set(one: Bench, month: int, day: int) -> None:
+    with pytest.raises(IllegalValue):
+        one.account.set_starting_day(month, day, one.sam, key_number=0x8E)
+
+
+@pytest.mark.parametrize("data", ["0230", "1301", "0A01", "0000"])
+def test_the_card_takes_no_day_that_is_none(data: str) -> None:
+    user = bench(settable(load_profile("adult-2.0")))
+    user.card.enter("DF04")
+    user.card.authorise(user.sam, KeyName.DSK, number=0x8E)
+    raw = user.card.channel.connection.transmit(bytes.fromhex("B056000002" + data))
+    assert raw == b"\x6a\x80"
+    assert user.account.starting_day() == (7, 1)
 
 
 def test_a_purchase_debits_once_and_its_cryptograms_hold(user: Bench) -> None:

@@ -8,6 +8,7 @@ The terminal must turn each pair, answered by a scripted card, into the error th
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from random import Random
 
@@ -360,7 +361,10 @@ class Terminal:
     """A selected card that can be armed, and what a terminal does with it."""
 
     def __init__(self) -> None:
-        self.chip = Scripted(load_profile("adult-3.0"), random=Random(1).randbytes, protocol="T1")
+        profile = load_profile("adult-3.0")
+        account = replace(profile.medical_account, starting_day_key="8E")
+        profile = replace(profile, medical_account=account)
+        self.chip = Scripted(profile, random=Random(1).randbytes, protocol="T1")
         self.reader = InProcessReader("slot", self.chip)
         self.channel = CardChannel(stack(self.reader.connect()))
         self.card = SocialSecurityCard.select(self.channel)
@@ -388,6 +392,10 @@ def _load(at: Terminal) -> object:
     return at.account.load(1, AT, at.sam, keep=lambda _: None)
 
 
+def _set_day(at: Terminal) -> None:
+    at.account.set_starting_day(1, 1, at.sam, key_number=0x8E)
+
+
 DO: dict[str, tuple[int, int | None, Callable[[Terminal], object]]] = {
     "APPLICATION BLOCK": (0x1E, None, lambda at: at.maintenance.block_application("SSSE")),
     "CARD BLOCK": (0x16, None, lambda at: at.maintenance.block_card()),
@@ -411,6 +419,7 @@ DO: dict[str, tuple[int, int | None, Callable[[Terminal], object]]] = {
     "GET TRANSACTION PROOF": (
         0x2E, None, lambda at: at.account.prove(TransactionKind.LOAD, b"\x00\x00")
     ),
+    "UPDATE STARTING DAY": (0x56, 0, _set_day),
     "GET STARTING DAY": (0x56, 1, lambda at: at.account.starting_day()),
 }  # fmt: skip
 ACCOUNT = {

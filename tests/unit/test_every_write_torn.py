@@ -9,7 +9,7 @@ old state or the new one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 import pytest
@@ -17,6 +17,7 @@ import pytest
 from apdu.crypto import (
     Load,
     Purchase,
+    auth_data,
     load_session_key,
     purchase_session_key,
     secured_command,
@@ -102,6 +103,13 @@ def credit(desk: Desk) -> object:
     return desk.send("B02A00000B" + (TIME + mac2).hex())
 
 
+def start_key(desk: Desk) -> object:
+    """DSK, under the number that this card's issuer has given it."""
+    challenge, algorithm = desk.challenge(), desk.profile.card.algorithm
+    session = session_key(algorithm, desk.key(K.DSK), challenge)
+    return desk.send("0082008E10" + (auth_data(algorithm, session, bytes(8)) + bytes(8)).hex())
+
+
 ADDRESS = "21501234" + "31" * 78
 OPERATIONS = {
     "VERIFY, wrong": Operation(nothing, steps(WRONG_PIN)),
@@ -135,6 +143,7 @@ OPERATIONS = {
     "CARD BLOCK": Operation(by(K.BK), signed(K.STK, "84160000")),
     "DEBIT FOR PURCHASE": Operation(steps(RIGHT_PIN, DF04), debit),
     "CREDIT FOR LOAD": Operation(steps(RIGHT_PIN, DF04), credit),
+    "UPDATE STARTING DAY": Operation(steps("00A4000002DF04", start_key), steps("B0560000020229")),
     "DEBIT, an old card": Operation(steps("0020000003975310", DF04), debit, card="adult-1.0"),
 }
 
@@ -147,7 +156,8 @@ class Bench:
 
     def __init__(self, operation: Operation) -> None:
         self._operation = operation
-        self.desk = Desk(operation.card)
+        account = load_profile(operation.card).medical_account
+        self.desk = Desk(operation.card, medical_account=replace(account, starting_day_key="8E"))
         self.memory = self.desk.card.memory
         self.desk.card._system.random = lambda length: b"\x5a" * length
         self._fresh = self.memory.content
