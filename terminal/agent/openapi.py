@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from terminal.agent.forms import FORMS
-from terminal.agent.operations import OPERATIONS, Operation
+from terminal.agent.operations import OPERATIONS, Endpoint
 
 Json = dict[str, Any]
 
@@ -81,7 +81,7 @@ def document(version: str) -> Json:
     }
 
 
-def _described(operation: Operation) -> Json:
+def _described(operation: Endpoint) -> Json:
     needed = operation.scope.value if operation.scope else "that of the function"
     told: Json = {
         "operationId": _name(operation),
@@ -107,13 +107,13 @@ def _described(operation: Operation) -> Json:
     return told
 
 
-def _answer(operation: Operation) -> Json:
+def _answer(operation: Endpoint) -> Json:
     if operation.status == 204:
         return {"description": "done"}
     schema = {"type": "object"} if operation.media_type == "application/json" else {}
     return {"description": "done", "content": {operation.media_type: {"schema": schema}}}
 
 
-def _name(operation: Operation) -> str:
+def _name(operation: Endpoint) -> str:
     words = [word for word in operation.path.split("/")[2:] if not word.startswith("{")]
     return "-".join((operation.method.lower(), *words))

@@ -24,6 +24,7 @@ from terminal.app import Terminal
 from terminal.functions import FUNCTIONS
 from terminal.policy import Function
 from terminal.screens import Answer, Identity
+from terminal.store.journal import Operation
 
 T = TypeVar("T")
 
@@ -64,7 +65,7 @@ Handler = Callable[[Call], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class Endpoint:
     """One operation. `form` names the body's form; `scope` None: any token will do."""
 
     method: str
@@ -193,23 +194,24 @@ def _given(body: dict[str, Any]) -> Answer:
 
 
 async def _operation(call: Call) -> Response:
-    found = await asyncio.to_thread(
-        call.agent.terminal.journal.find, call.request.path_params["number"]
-    )
-    if found is None:
-        raise OperationUnknown("the journal does not hold this number")
-    return JSONResponse(views.operation(found))
+    return JSONResponse(views.operation(await asyncio.to_thread(_found, call)))
 
 
 async def _resolve(call: Call) -> Response:
-    def resolve() -> dict[str, Any]:
-        terminal = call.agent.terminal
-        found = terminal.journal.find(call.request.path_params["number"])
-        if found is None:
-            raise OperationUnknown("the journal does not hold this number")
-        return views.operation(terminal.try_resolve(found) if found.state.is_open else found)
+    def resolve() -> Operation:
+        found, terminal = _found(call), call.agent.terminal
+        # What a visit has in its hands is its own: it has not been answered yet.
+        left = any(one.number == found.number for one in terminal.journal.left_open())
+        return terminal.try_resolve(found) if left else found
 
-    return JSONResponse(await asyncio.to_thread(resolve))
+    return JSONResponse(views.operation(await asyncio.to_thread(resolve)))
+
+
+def _found(call: Call) -> Operation:
+    found = call.agent.terminal.journal.find(call.request.path_params["number"])
+    if found is None:
+        raise OperationUnknown("the journal does not hold this number")
+    return found
 
 
 async def _blacklist(call: Call) -> Response:
@@ -243,40 +245,40 @@ _FUNCTION_SCOPES = {
 _S = "/v1/sessions/{session}"
 _NUMBER = "/v1/operations/{number}"
 
-OPERATIONS: tuple[Operation, ...] = (
-    Operation("GET", "/v1/readers", Scope.READERS, "The readers, and which hold a card", _readers),
-    Operation("GET", "/v1/blacklist", Scope.READ, "How the blacklist stands", _blacklist),
-    Operation("POST", "/v1/sessions", Scope.READ, "Begin with a card", _open, "session", 201),
-    Operation("POST", f"{_S}/lease", Scope.READ, "Renew the lease, as every call does", _renew),
-    Operation("DELETE", _S, Scope.READ, "Give the card back", _close, status=204),
-    Operation("GET", f"{_S}/card", Scope.READ, "The basic read", _basic),
-    Operation(
+OPERATIONS: tuple[Endpoint, ...] = (
+    Endpoint("GET", "/v1/readers", Scope.READERS, "The readers, and which hold a card", _readers),
+    Endpoint("GET", "/v1/blacklist", Scope.READ, "How the blacklist stands", _blacklist),
+    Endpoint("POST", "/v1/sessions", Scope.READ, "Begin with a card", _open, "session", 201),
+    Endpoint("POST", f"{_S}/lease", Scope.READ, "Renew the lease, as every call does", _renew),
+    Endpoint("DELETE", _S, Scope.READ, "Give the card back", _close, status=204),
+    Endpoint("GET", f"{_S}/card", Scope.READ, "The basic read", _basic),
+    Endpoint(
         "POST", f"{_S}/admission", Scope.READ, "May it be used for this?", _admission, "admission"
     ),
-    Operation("POST", f"{_S}/files", Scope.READ, "Read files by their addresses", _files, "files"),
-    Operation("PUT", _S + "/files/{file}", Scope.WRITE, "Write into a file", _write, "write"),
-    Operation("GET", f"{_S}/photo", Scope.READ, "The photograph", _photo, media_type="image/jpeg"),
-    Operation("GET", f"{_S}/pin", Scope.PIN, "How many tries are left", _pin_state),
-    Operation("POST", f"{_S}/pin/verify", Scope.PIN, "Present the PIN", _verify, "pin"),
-    Operation("POST", f"{_S}/pin/change", Scope.PIN, "Replace the PIN", _change, "pin-change"),
-    Operation("POST", f"{_S}/pin/unblock", Scope.PIN, "All tries back", _unblock),
-    Operation(
+    Endpoint("POST", f"{_S}/files", Scope.READ, "Read files by their addresses", _files, "files"),
+    Endpoint("PUT", _S + "/files/{file}", Scope.WRITE, "Write into a file", _write, "write"),
+    Endpoint("GET", f"{_S}/photo", Scope.READ, "The photograph", _photo, media_type="image/jpeg"),
+    Endpoint("GET", f"{_S}/pin", Scope.PIN, "How many tries are left", _pin_state),
+    Endpoint("POST", f"{_S}/pin/verify", Scope.PIN, "Present the PIN", _verify, "pin"),
+    Endpoint("POST", f"{_S}/pin/change", Scope.PIN, "Replace the PIN", _change, "pin-change"),
+    Endpoint("POST", f"{_S}/pin/unblock", Scope.PIN, "All tries back", _unblock),
+    Endpoint(
         "POST", f"{_S}/pin/reload", Scope.PIN, "A new PIN without the old", _reload, "pin-reload"
     ),
-    Operation("GET", f"{_S}/account", Scope.DEBIT, "The account on the card, its log", _account),
-    Operation("POST", f"{_S}/debits", Scope.DEBIT, "Debit the account, once", _debit, "debit"),
-    Operation(
+    Endpoint("GET", f"{_S}/account", Scope.DEBIT, "The account on the card, its log", _account),
+    Endpoint("POST", f"{_S}/debits", Scope.DEBIT, "Debit the account, once", _debit, "debit"),
+    Endpoint(
         "POST",
         _S + "/functions/{function}",
         None,
         "Start a function of the terminal, such as settlement",
         _start,
     ),
-    Operation(
+    Endpoint(
         "POST", f"{_S}/answer", None, "Answer what the function asks, or cancel", _answer, "answer"
     ),
-    Operation("GET", _NUMBER, Scope.SETTLE, "What became of an operation", _operation),
-    Operation(
+    Endpoint("GET", _NUMBER, Scope.SETTLE, "What became of an operation", _operation),
+    Endpoint(
         "POST",
         f"{_NUMBER}/resolve",
         Scope.SETTLE,

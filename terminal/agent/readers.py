@@ -49,10 +49,17 @@ class Readers(Protocol):
 
 
 class PcscReaders:
-    """All readers of the PC/SC service but the slot of the PSAM."""
+    """The readers of the PC/SC service, now and whenever they are plugged in."""
 
-    def __init__(self, psam: tuple[str, int] | None = None) -> None:
-        """`psam` is the pattern and the slot of the PSAM's reader, as in the settings."""
+    def __init__(
+        self, patterns: Sequence[str] = (), slot: int = 0, *, psam: tuple[str, int] | None = None
+    ) -> None:
+        """`patterns` and `slot` say which, as in the settings; without any, all of them.
+
+        `psam` is the pattern and the slot of the PSAM's reader, which is for no holder's card.
+        """
+        self._patterns = tuple(patterns)
+        self._slot = slot or None
         self._psam = psam
         self._monitor = CardMonitor()
 
@@ -69,19 +76,21 @@ class PcscReaders:
         """See `Readers`."""
         return (event for event in self._monitor if self._holders([event.reader]))
 
-    def _holders(self, names: list[str]) -> list[str]:
-        """The slots for holders' cards."""
-        if self._psam is None:
-            return names
-        try:
-            kept = choose(names, self._psam[0], self._psam[1] or None)
-        except (ReaderNotFound, ReaderAmbiguous):
-            return names
-        return [name for name in names if name != kept]
-
     def close(self) -> None:
         """See `Readers`."""
         self._monitor.close()
+
+    def _holders(self, names: list[str]) -> list[str]:
+        """The slots for holders' cards; "" stands for the service itself."""
+        return [name for name in names if not name or (self._wanted(name) and not self._sam(name))]
+
+    def _wanted(self, name: str) -> bool:
+        if not self._patterns:
+            return True
+        return any(_is(name, pattern, self._slot) for pattern in self._patterns)
+
+    def _sam(self, name: str) -> bool:
+        return self._psam is not None and _is(name, *self._psam)
 
 
 class NamedReaders:
@@ -212,6 +221,15 @@ class EventBus:
             self._there.pop((event.reader, kinds.READER_ADDED), None)
         else:
             self._there.pop(("", kinds.SERVICE_LOST), None)
+
+
+def _is(name: str, pattern: str, slot: int | None) -> bool:
+    """Whether pattern and slot name this reader."""
+    try:
+        choose([name], pattern, slot)
+    except ReaderNotFound:
+        return False
+    return True
 
 
 def _present(reader: Reader) -> bool:

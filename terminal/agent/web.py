@@ -22,7 +22,7 @@ from terminal.agent.forms import check
 from terminal.agent.guard import CALLER, Caller, Doors, Guard
 from terminal.agent.ldt33 import PATHS, Ldt33Socket
 from terminal.agent.openapi import document
-from terminal.agent.operations import OPERATIONS, Agent, Call, Operation
+from terminal.agent.operations import OPERATIONS, Agent, Call, Endpoint
 from terminal.agent.problems import problem
 from terminal.agent.rate import RateLimit
 from terminal.agent.readers import EventBus
@@ -73,7 +73,7 @@ class AgentWeb:
         for stream in tuple(self._streams):
             stream.end()
 
-    def _endpoint(self, operation: Operation) -> Callable[[Request], Any]:
+    def _endpoint(self, operation: Endpoint) -> Callable[[Request], Any]:
         async def endpoint(request: Request) -> Response:
             try:
                 caller: Caller = request.scope[CALLER]

@@ -80,14 +80,16 @@ def run(args: Namespace) -> ExitCode:
 
 def _readers(args: Namespace, settings: Settings) -> Readers:
     from terminal.agent.readers import NamedReaders, PcscReaders
-    from terminal.commands.opening import ON_A_LINE, SIMULATED, open_reader
+    from terminal.commands.opening import ON_A_LINE, RECORDED, SIMULATED, open_reader
 
+    elsewhere = (SIMULATED, RECORDED, ON_A_LINE)
     wanted = args.reader or ([settings.reader.pattern] if settings.reader.pattern else [])
-    if wanted:
+    if any(one.startswith(elsewhere) for one in wanted):
         return NamedReaders([open_reader(one, settings.reader) for one in wanted])
-    psam = settings.security.psam_reader
-    in_pcsc = psam and not psam.startswith((SIMULATED, ON_A_LINE))
-    return PcscReaders((psam, settings.security.psam_slot) if in_pcsc else None)
+    security = settings.security
+    psam = (security.psam_reader, security.psam_slot)
+    in_pcsc = security.psam_reader and not security.psam_reader.startswith(elsewhere)
+    return PcscReaders(wanted, settings.reader.slot, psam=psam if in_pcsc else None)
 
 
 def _pin_pad(settings: Settings) -> WaitingPad | None:

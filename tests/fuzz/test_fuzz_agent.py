@@ -21,7 +21,7 @@ from schemathesis.checks import content_type_conformance, response_schema_confor
 from schemathesis.schemas import BaseSchema
 
 from terminal.agent.openapi import document
-from terminal.agent.operations import OPERATIONS, Operation
+from terminal.agent.operations import OPERATIONS, Endpoint
 from tests.unit.agent_bench import AgentBench, agent_bench
 
 REQUESTS = int(os.environ.get("SSCT_FUZZ_REQUESTS", "8"))
@@ -48,7 +48,7 @@ def described() -> BaseSchema:
 @pytest.mark.parametrize("mode", list(GenerationMode))
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: f"{one.method} {one.path}")
 def test_calls_from_the_description(
-    operation: Operation, mode: GenerationMode, bench: AgentBench
+    operation: Endpoint, mode: GenerationMode, bench: AgentBench
 ) -> None:
     made = described()[operation.path][operation.method].as_strategy(generation_mode=mode)
 

@@ -22,6 +22,7 @@ import pytest
 from websockets.sync.client import connect
 
 from apdu.readers.serial import find_serial_reader
+from apdu.status import ReaderNotFound
 from simulator.card.card import SimulatedCard
 from simulator.card.profile import load_profile
 from simulator.pcscd import PrivatePcscd
@@ -172,6 +173,21 @@ def test_a_service_that_is_away_is_told_and_found_again(
     assert any(event["event"] == "service_back" for event in events)
     assert any(event["event"] == "inserted" for event in events)
     assert in_pcsc.served("adult-3.0")
+
+
+def test_readers_are_chosen_by_name_and_slot_and_the_psams_is_nobodys(
+    real_pcscd: PrivatePcscd,
+) -> None:
+    first, second = real_pcscd.readers
+    assert [name for name, _ in PcscReaders().states()] == [first, second]
+    assert PcscReaders(["ssct virtual"], 1).find(None).name == second
+    assert PcscReaders([second]).states() == [(second, False)]
+    holders = PcscReaders(psam=("SSCT", 1))
+    assert holders.find("ssct").name == first
+    assert [name for name, _ in holders.states()] == [first]
+    assert PcscReaders(psam=("SSCT", 0)).find(None).name == second
+    with pytest.raises(ReaderNotFound):
+        PcscReaders(["a reader that is plugged in later"]).find(None)
 
 
 @pytest.fixture

@@ -23,6 +23,8 @@ from apdu.status import (
     ReaderBusy,
     ReaderError,
     ReaderNotFound,
+    SamAbsent,
+    SecurityModuleError,
 )
 from simulator import pcscd
 from simulator.card.card import SimulatedCard
@@ -146,6 +148,28 @@ def test_a_whole_card_with_a_psam_in_the_second_slot(
         device.insert(psam, (0, 1))
         with CardSession.open(found, sam) as session:
             assert session.facts.authentic, "the PSAM was powered anew"
+
+
+def test_another_psam_in_the_slot_is_asked_anew(
+    device: SerialReaderDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSCT_SECURITY_SAM", "psam")
+    monkeypatch.setenv("SSCT_SECURITY_PSAM_READER", f"serial:{device.line.path}?slot=1")
+    settings = open_settings(Namespace(settings=None, verbose=False, traffic=False))
+    one, other = (
+        SimulatedPsam(PsamProfile(terminal_number=number), random=os.urandom)
+        for number in ("990100000001", "990100000002")
+    )
+    with security_module(settings.security) as sam:
+        with pytest.raises(SamAbsent):
+            sam.challenge(8)
+        device.insert(one, (0, 1))
+        assert sam.terminal_number == "990100000001"
+        device.remove((0, 1))
+        device.insert(other, (0, 1))
+        with pytest.raises(SecurityModuleError):
+            sam.challenge(8)  # the power was lost with the first one
+        assert sam.terminal_number == "990100000002"
 
 
 def test_a_sam_interface_that_knows_no_presence(tmp_path: Path) -> None:

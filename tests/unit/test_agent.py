@@ -286,9 +286,31 @@ def test_a_settlement_is_tried_agreed_and_looked_up(bench: AgentBench) -> None:
     assert (found["state"], found["open"]) == ("confirmed", False)
     assert found["result"]["split"]["total_fen"] == 25020
     assert bench.client.resolve(number) == found
+    with bench.client.session() as card:
+        where = card.start("cancel")
+        while where["state"] == "asking":
+            kind = where["question"]["kind"]
+            given: dict[str, Any] = {"pin": PIN} if kind == "pin" else {"agree": True}
+            if kind == "choose":
+                given = {"choice": where["question"]["options"][0]["key"]}
+            where = card.answer(**given)
+        assert where["outcome"]["result"] == "done"
+        back = where["outcome"]["receipt"]["number"]
+    assert bench.client.operation(back)["kind"] != found["kind"]
     with pytest.raises(AgentProblem) as unknown:
         bench.client.operation("0" * 30)
     assert refused(unknown) == (404, "AGENT_OPERATION_UNKNOWN")
+
+
+def test_what_a_visit_has_in_its_hands_is_not_resolved_beneath_it(bench: AgentBench) -> None:
+    bench.insert()
+    with bench.client.session() as card:
+        card.start("settlement")
+        bill = card.answer(pin=PIN)["question"]["options"][0]["key"]
+        card.answer(choice=bill)
+        (prepared,) = bench.scene.terminal.journal.open_operations()
+        assert bench.client.resolve(prepared.number)["state"] == "prepared"
+        assert card.answer(agree=True)["outcome"]["result"] == "done"
 
 
 def test_a_settlement_that_is_cancelled_or_given_up_books_nothing(bench: AgentBench) -> None:
