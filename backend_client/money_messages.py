@@ -246,7 +246,8 @@ class DebitUpload(Message):
 
     `terminal_number` is the security module's, `sequence` the card's offline counter, and
     `psam_sequence` the module's. `paid_at` is what the TAC is computed over. `algorithm` and the
-    13 `historical` bytes say with which of its keys the card made it.
+    13 `historical` bytes say with which of its keys the card made it. `tac` is None where a later
+    transaction had replaced it on the card before it could be asked.
     """
 
     schema: ClassVar[str] = "debit-upload:1"
@@ -262,7 +263,7 @@ class DebitUpload(Message):
     paid_at: dt.datetime
     algorithm: str
     historical: str = field(repr=False)
-    tac: str = field(repr=False)
+    tac: str | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

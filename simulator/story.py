@@ -144,7 +144,7 @@ def _admission(play: Play) -> None:
     scene = play.scene
     with scene.card_in(play.card(play.active)) as session:
         facts = session.facts
-        decisions = [scene.terminal.admit(facts, function, "demo") for function in Function]
+        decisions = [scene.terminal.admit(facts, function, "demo") for function in FUNCTIONS]
     expect(facts.authentic, "the card proves that it is genuine")
     for decision in decisions:
         title = FUNCTIONS[decision.function].title

@@ -319,8 +319,8 @@ def _standing(case: _Case) -> _Stop | None:
         return _Stop(Reason.OFFLINE)
     status = _known(case)
     if status is None:
-        if case.function.is_value:
-            return _Stop(Reason.STATUS_UNKNOWN)
+        if case.function.is_value and case.function is not Function.DEBIT:
+            return _Stop(Reason.STATUS_UNKNOWN)  # a debit rests on what the card itself permits
         if case.policy.requires_activation:
             case.remarks.append(REMARK_STATUS_UNKNOWN)
         return None

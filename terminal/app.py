@@ -8,9 +8,11 @@ function the card in the reader and the parts of the terminal it may use.
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import logging
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -30,7 +32,14 @@ from terminal.centre import Centre
 from terminal.certificates import CertificateKeeper, NewKey
 from terminal.clock import Clock
 from terminal.errand import Errand
-from terminal.errors import ConfigurationError, OperationsOpen, StoreDamaged, StoreError
+from terminal.errors import (
+    ConfigurationError,
+    OperationsOpen,
+    RecordsUnsent,
+    StoreDamaged,
+    StoreError,
+)
+from terminal.functions.debit import purchases_of
 from terminal.policy import Function
 from terminal.resolution import Recovery, as_found, resolve_all
 from terminal.session import CardSession
@@ -42,9 +51,11 @@ from terminal.store.catalogue import CatalogueCache
 from terminal.store.clock_guard import ClockGuard
 from terminal.store.identity import load_identity, save_identity
 from terminal.store.journal import Journal, Operation, State
+from terminal.store.outbox import Outbox
 from terminal.store.status_cache import StatusCache
 from terminal.store.store import Disk, Store
 from terminal.synchronisation import SyncReport, synchronise
+from terminal.upload import Uploaded, upload_all
 from terminal.visit import Visit
 
 __all__ = ["Nowhere", "Recovery", "SyncReport", "Terminal", "TerminalStatus"]
@@ -54,6 +65,7 @@ log = logging.getLogger(__name__)
 CHECKED_AT_START = 1_000
 """How many of the journal's last events are checked before the terminal serves."""
 
+_EXPORTED = "exported"
 _ID_BYTES = 16
 _PREVIOUS_TOKEN_UNKNOWN = "PREVIOUS_TOKEN_UNKNOWN"  # noqa: S105 - a problem code
 
@@ -104,6 +116,7 @@ class Terminal:
         own = settings.terminal.institution
         self.journal = Journal(store, clock, own, lambda: self.sam.terminal_number)
         self.certificates = CertificateKeeper(store, clock, random, show)
+        self.outbox = Outbox(store, clock)
         self._act_as(load_identity(store), client)
 
     @classmethod
@@ -235,7 +248,33 @@ class Terminal:
 
         What the visits that go on have in their hands is left to them.
         """
-        return resolve_all(self.journal.left_open(), self.journal, self.centre)
+        recovery = resolve_all(self.journal.left_open(), self.journal, self.centre)
+        if self.outbox.waiting().count:
+            self.upload()
+        return recovery
+
+    def upload(self) -> Uploaded:
+        """Send what was done without the centre. Raises `StoreError`."""
+        return upload_all(self.outbox, self.journal, self.client)
+
+    def export_records(self) -> Iterator[str]:
+        """Every operation as a line of JSON, personal data in it."""
+        for operation in self.journal.every():
+            record = dataclasses.asdict(operation)
+            yield json.dumps(record, ensure_ascii=False, sort_keys=True, default=str)
+
+    def exported(self) -> None:
+        """Note that all records up to now were exported."""
+        self.store.put(_EXPORTED, {"steps": self.journal.steps})
+
+    def require_resettable(self) -> None:
+        """Raise `RecordsUnsent` while something is open or waits, and was not exported."""
+        exported = self.store.get(_EXPORTED)
+        if exported is not None and exported["steps"] == self.journal.steps:
+            return
+        waiting, unfinished = self.outbox.waiting().count, len(self.journal.open_operations())
+        if waiting or unfinished:
+            raise RecordsUnsent(f"{waiting} records wait, {unfinished} operations are open")
 
     def try_resolve(self, operation: Operation) -> Operation:
         """Ask what became of an operation; it comes back still open when the centre is away."""
@@ -270,6 +309,10 @@ class Terminal:
             client=self.client,
             channel=self.centre.channel,
             channel_of=self.centre.channel_of,
+            sam=self.sam,
+            purchases=purchases_of(self.sam),
+            outbox=self.outbox,
+            offline=self.settings.offline,
             journal=self.journal,
             clock=self.clock,
             place=self.institution_name,

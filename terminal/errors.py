@@ -151,6 +151,29 @@ class PinPadError(DeviceError):
     remedy = "Look at the pad, its cable and [pin_pad] in the settings."
 
 
+class OfflineLimit(TerminalError):
+    """A limit of what may be done without the centre would be passed; the message names it."""
+
+    code = "OFFLINE_LIMIT"
+    zh = "已达到脱网办理的限额，请联网后办理或自费支付。"
+    en = "The limit of what can be done offline is reached. Please come back when the network does."
+    remedy = (
+        "Connect the terminal and run `ssct journal upload`; docs/settings.md tells the limits."
+    )
+
+
+class RecordsUnsent(TerminalError):
+    """Records are not uploaded, or operations have no end, so the store must not be removed."""
+
+    code = "TERMINAL_RECORDS_UNSENT"
+    zh = "本机还有未上传或未核实的记录，不能复位。"
+    en = "Records of this terminal are not uploaded or not finished, so it cannot be reset."
+    remedy = (
+        "Connect the back office and run `ssct sync`. If that is not possible, keep the records "
+        "with `ssct journal export FILE` first; then `ssct reset` goes on."
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """What any error means: for programs, for the holder, for the operator.

@@ -24,6 +24,8 @@ class Function(StrEnum):
     CONTRIBUTION = "contribution"
     BENEFITS = "benefits"
     RECORDS = "records"
+    DEBIT = "debit"
+    PROVISIONAL = "provisional"
     PIN_CHANGE = "pin"
     STANDING = "standing"
     RELEASE = "release"
@@ -45,6 +47,7 @@ _VALUE = frozenset(
         Function.CANCELLATION,
         Function.CONTRIBUTION,
         Function.BENEFITS,
+        Function.DEBIT,
     }
 )
 
@@ -106,6 +109,8 @@ KIOSK: Policies = {
     Function.CONTRIBUTION: FunctionPolicy(),
     Function.BENEFITS: FunctionPolicy(),
     Function.RECORDS: _ONLINE,
+    Function.DEBIT: FunctionPolicy(requires_online=False, requires_activation=False),
+    Function.PROVISIONAL: _OFFLINE,
     Function.PIN_CHANGE: _OFFLINE,
     Function.STANDING: replace(_ANY_CARD, accepts_lost=True),
     Function.RELEASE: replace(_ANY_CARD, accepts_old_card=False, accepts_lost=True),

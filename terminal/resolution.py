@@ -20,7 +20,7 @@ from backend_client.errors import BackendError, NoReply, NotEnrolled, Unreachabl
 from backend_client.messages import encode
 from terminal.centre import Centre
 from terminal.errors import Explanation, JournalError, StoreError, explain
-from terminal.store.journal import Evidence, Journal, Operation, State
+from terminal.store.journal import Evidence, Journal, Kind, Operation, State
 
 log = logging.getLogger(__name__)
 
@@ -60,10 +60,12 @@ def resolve(operation: Operation, journal: Journal, centre: Centre) -> Operation
 def _ended(operation: Operation, journal: Journal, centre: Centre) -> Operation:
     if operation.state is State.PREPARED:
         return journal.reverse(operation, Evidence.NEVER_SENT)
+    if operation.kind is Kind.PROVISIONAL:
+        return journal.refuse(operation, Evidence.NEVER_SENT)
     if operation.state is State.SENT:
         operation = journal.unknown(operation, "no answer")
-    if operation.state is not State.UNKNOWN:
-        return operation
+    if operation.state is not State.UNKNOWN or operation.kind is Kind.DEBIT:
+        return operation  # a debit is ended by its own card alone (functions/proof.py)
     found = centre.query(operation)
     match found.state:
         case "confirmed" if not centre.is_agreed(operation, found):

@@ -177,6 +177,24 @@ class KioskSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class OfflineSettings:
+    """How much may be done without the centre; at each limit the terminal does no more of it.
+
+    `operation_fen` a payment, `card_day_fen` a card and day here; `card_total_fen` and `card_times`
+    what the card says it has settled offline in all; `stored_fen` and `stored_records` what may
+    wait here to be uploaded, `oldest` for how long.
+    """
+
+    operation_fen: int
+    card_day_fen: int
+    card_total_fen: int
+    card_times: int
+    stored_fen: int
+    stored_records: int
+    oldest: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class SettlementSettings:
     """In which language bills are settled: `channel` is direct or national.
 
@@ -262,6 +280,7 @@ class Settings:
     limits: Limits
     kiosk: KioskSettings
     settlement: SettlementSettings
+    offline: OfflineSettings
     printer: PrinterSettings
     pin_pad: PinPadSettings
     agent: AgentSettings
@@ -323,6 +342,15 @@ _READ_SECTIONS: Readers = {
         "screen_pin": flag,
         "voice": flag,
         "operator_password_file": path,
+    },
+    "offline": {
+        "operation_fen": whole(0, 100_000_000),
+        "card_day_fen": whole(0, 100_000_000),
+        "card_total_fen": whole(0, 100_000_000),
+        "card_times": whole(0, 65_535),
+        "stored_fen": whole(0, 1_000_000_000),
+        "stored_records": whole(0, 100_000),
+        "oldest": duration(_MINUTE, _YEAR),
     },
     "settlement": {
         "channel": one_of("direct", "national"),
@@ -400,6 +428,15 @@ _DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "store": {"key_file": None, "key": None},
     "pin": {"initial": ("123456",), "min_length": 6, "max_length": 12},
     "limits": {"open_operations": 20},
+    "offline": {
+        "operation_fen": 20_000,
+        "card_day_fen": 50_000,
+        "card_total_fen": 200_000,
+        "card_times": 20,
+        "stored_fen": 5_000_000,
+        "stored_records": 500,
+        "oldest": timedelta(days=7),
+    },
     "printer": {
         "kind": "none",
         "host": "",
@@ -494,6 +531,7 @@ def load_settings(file: Path | None, environ: Mapping[str, str]) -> Settings:
         pin=PinSettings(**sources.section("pin", defaults["pin"])),
         limits=Limits(**sources.section("limits", defaults["limits"])),
         kiosk=KioskSettings(**sources.section("kiosk", defaults["kiosk"])),
+        offline=OfflineSettings(**sources.section("offline", defaults["offline"])),
         settlement=SettlementSettings(**sources.section("settlement", defaults["settlement"])),
         printer=PrinterSettings(**sources.section("printer", defaults["printer"])),
         pin_pad=PinPadSettings(**sources.section("pin_pad", defaults["pin_pad"])),

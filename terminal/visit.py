@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from backend_client.messages import CardRef
 
 if TYPE_CHECKING:
+    from apdu.sam import PurchaseModule, SecureAccessModule
     from apdu.ssc.basic import BasicData
     from apdu.ssc.card import SocialSecurityCard
     from backend_client.channels.channel import SettlementChannel
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
     from terminal.admission import Decision
     from terminal.clock import Clock
     from terminal.policy import Function
-    from terminal.settings import PinSettings
+    from terminal.settings import OfflineSettings, PinSettings
     from terminal.store.journal import Journal, Operation
+    from terminal.store.outbox import Outbox
 
 
 @dataclass(slots=True)
@@ -30,9 +32,12 @@ class Visit:
     proves that the same genuine card is still in the reader (raises `CardRemoved`, `NotAuthentic`).
     `resolve(operation)` asks the back office what became of an operation whose answer was lost, and
     reverses it when it is not known there. `remember(status)` keeps the card's status for later
-    decisions. `new_id`, `catalogue` and `refresh` are those of `errand.Desk`. `place` is the
-    institution's name, for receipts. `pin_verified` is set once the holder has given the right PIN;
-    the card remembers it until it is powered off.
+    decisions. `channel` is how bills are settled here, `channel_of(operation)` how that one was.
+    `sam` holds the terminal's keys, `purchases` is the module that debits, None where it cannot.
+    `outbox` is what waits to be uploaded, `offline` how much may. `new_id`, `catalogue` and
+    `refresh` are those of `errand.Desk`. `place` is the institution's name, for receipts.
+    `pin_verified` is set once the holder has given the right PIN; the card remembers it until it is
+    powered off.
     """
 
     card: SocialSecurityCard
@@ -40,6 +45,10 @@ class Visit:
     client: BackendClient
     channel: SettlementChannel
     channel_of: Callable[[Operation], SettlementChannel]
+    sam: SecureAccessModule
+    purchases: PurchaseModule | None
+    outbox: Outbox
+    offline: OfflineSettings
     journal: Journal
     clock: Clock
     place: str

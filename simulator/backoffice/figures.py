@@ -19,6 +19,7 @@ from typing import Any, Protocol
 from backend_client.codec import decode
 from backend_client.errors import BadMessage
 from backend_client.life_messages import Catalogue
+from backend_client.messages import Scheme
 from simulator.backoffice.days import WorkingCalendar
 from simulator.backoffice.errors import BadParameters, Refused
 from simulator.backoffice.refusals import Refusal
@@ -30,10 +31,14 @@ _MAX_SIZE = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class GroupRules:
-    """For one group of insured: deductible in fen, the fund's percentage by hospital tier."""
+    """For one group of insured: deductible in fen, the fund's percentage by hospital tier.
+
+    `scheme` is the insurance that the group belongs to.
+    """
 
     deductible_fen: int
     fund_percent_by_tier: Mapping[int, int]
+    scheme: Scheme = "employee"
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +159,7 @@ def _tariff(document: Mapping[str, Any]) -> Tariff:
 
 def _group(fields: Mapping[str, Any]) -> GroupRules:
     by_tier = {int(tier): percent for tier, percent in fields["fund_percent_by_tier"].items()}
-    return GroupRules(fields["deductible_fen"], by_tier)
+    return GroupRules(fields["deductible_fen"], by_tier, fields.get("scheme", "employee"))
 
 
 def _check_periods(tariffs: list[Tariff]) -> None:

@@ -7,7 +7,6 @@ saw. Everything works in the caller's transaction.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import cast
@@ -40,15 +39,6 @@ class Due:
     covered_fen: int
     deductible_fen: int
     shared_fen: int
-
-
-SCHEMES: Mapping[str, Scheme] = {
-    "employee": "employee",
-    "retired": "employee",
-    "resident": "resident",
-    "student_or_child": "resident",
-}
-"""Which insurance a group of the payment rules belongs to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +254,7 @@ class Ledger:
         result = work_out(charge, standing, tariff)
         return Due(
             medical_year,
-            SCHEMES[group],
+            tariff.groups[group].scheme,
             result.split,
             charge.covered_fen,
             result.deductible_fen,

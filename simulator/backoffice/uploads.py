@@ -145,7 +145,7 @@ class Uploads:
 
     def _verdict(self, upload: DebitUpload) -> Verdict:
         """Whether the card's key made the TAC over just these data (facts 5.1)."""
-        if self._module is None:
+        if self._module is None or upload.tac is None:
             return "not_checked"
         try:
             card = CardIdentity(

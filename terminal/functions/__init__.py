@@ -23,6 +23,7 @@ from terminal.functions import (
     ecard,
     loss,
     pin,
+    provisional,
     query,
     records,
     release,
@@ -57,6 +58,9 @@ FUNCTIONS: Mapping[Function, Entry] = MappingProxyType(
         Function.CONTRIBUTION: Entry(Text("社保缴费", "Pay a contribution"), contribution.flow),
         Function.BENEFITS: Entry(Text("待遇领取", "Benefits"), benefits.flow),
         Function.RECORDS: Entry(Text("结算和扣款记录", "Settlements and debits"), records.flow),
+        Function.PROVISIONAL: Entry(
+            Text("脱网就诊登记", "Register a visit offline"), provisional.flow
+        ),
         Function.PIN_CHANGE: Entry(Text("修改密码", "Change the PIN"), pin.flow),
         Function.STANDING: Entry(_STANDING, standing.flow),
         Function.RELEASE: Entry(_RELEASE, release.flow),

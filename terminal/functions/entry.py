@@ -15,6 +15,7 @@ from terminal.admission import Admitted
 from terminal.admission import Refused as NotAdmitted
 from terminal.errors import explain
 from terminal.flow import pin
+from terminal.functions.proof import ask_for_proofs
 from terminal.outcome import Refused
 from terminal.policy import Function
 from terminal.screens import Answer, AskPin, Screen
@@ -53,7 +54,12 @@ _NO_PIN = Refused(
 
 
 def admitted(visit: Visit, function: Function) -> Admitted | Refused:
-    """What admission says, as the outcome of a flow where it says no."""
+    """What admission says, as the outcome of a flow where it says no.
+
+    A card whose debit was torn is asked for its proof first: it may be just what keeps it out.
+    """
+    if function.is_value:
+        ask_for_proofs(visit)
     decision = visit.admit(function)
     if isinstance(decision, NotAdmitted):
         return refusal(decision)

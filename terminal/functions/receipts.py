@@ -89,9 +89,25 @@ def _benefit_lines(operation: Operation) -> tuple[ReceiptLine, ...]:
     )
 
 
+def _debit_lines(operation: Operation) -> tuple[ReceiptLine, ...]:
+    payload = operation.payload
+    after = payload["balance_before_fen"] - payload["account_fen"]
+    return (
+        ReceiptLine.amount(Text("付款金额", "Paid"), payload["account_fen"], strong=True),
+        ReceiptLine.amount(Text("卡内余额", "Balance on the card"), after),
+    )
+
+
+def _provisional_lines(_operation: Operation) -> tuple[ReceiptLine, ...]:
+    later = "联网后请持本卡和本凭条补办结算 settle it with card and slip when the network is back"
+    return (ReceiptLine(Text("说明", "What"), later),)
+
+
 _OTHERS: Mapping[Kind, tuple[Text, Callable[[Operation], tuple[ReceiptLine, ...]]]] = {
     Kind.CANCELLATION: (Text("结算撤销凭条", "Cancellation receipt"), _cancellation_lines),
     Kind.CONTRIBUTION: (Text("社会保险缴费凭条", "Contribution receipt"), _payment_lines),
+    Kind.DEBIT: (Text("卡内账户付款凭条", "Debit receipt"), _debit_lines),
+    Kind.PROVISIONAL: (Text("脱网就诊登记凭条", "Slip: visit registered"), _provisional_lines),
     Kind.BENEFIT: (Text("待遇领取确认凭条", "Benefit receipt"), _benefit_lines),
 }
 

@@ -24,10 +24,11 @@ from sqlalchemy import Connection, delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from apdu.sam import NO_TERMINAL_NUMBER
-from backend_client.messages import CardRef, decode, encode
+from backend_client.messages import CardRef, encode
 from terminal.clock import SHANGHAI, Clock, local
 from terminal.errors import JournalError, NumbersExhausted
 from terminal.store.chain import ChainCheck, Head, check, event_hash, row_hash
+from terminal.store.outbox import put
 from terminal.store.schema import journal_event, operation, untold
 from terminal.store.store import Store
 
@@ -64,6 +65,13 @@ class Kind(StrEnum):
     CANCELLATION = "cancellation"
     CONTRIBUTION = "contribution"
     BENEFIT = "benefit"
+    DEBIT = "debit"
+    PROVISIONAL = "provisional"
+
+    @property
+    def is_offline(self) -> bool:
+        """Whether it is done without the centre, and uploaded afterwards."""
+        return self in (Kind.DEBIT, Kind.PROVISIONAL)
 
 
 class Evidence(StrEnum):
@@ -72,20 +80,24 @@ class Evidence(StrEnum):
     ANSWER = "answer"  # the centre's answer to the request itself
     QUERY = "query"  # the centre's answer to "what became of it?"
     REVERSAL = "reversal"  # the centre's answer to "undo it"
+    CARD = "card"  # the card's own answer: the TAC of a debit, or that the card was there
+    PROOF = "proof"  # the card's answer to "did you book it?" when it came back (facts 7.5)
     RECONCILED = "reconciled"  # a day's ledgers were compared, and the centre asked again
     NEVER_SENT = "never sent"  # it is certain that the request did not reach the centre
 
 
-_ASKED = (Evidence.QUERY, Evidence.REVERSAL, Evidence.RECONCILED)
+_ASKED = (Evidence.QUERY, Evidence.REVERSAL, Evidence.PROOF, Evidence.RECONCILED)
 """What closes an operation some time after its holder was told that nobody knows."""
 
-_TO_BE_TOLD = {(State.CONFIRMED, Evidence.ANSWER)} | {
+_TO_BE_TOLD = {(State.CONFIRMED, Evidence.ANSWER), (State.CONFIRMED, Evidence.CARD)} | {
     (state, evidence) for state in (State.CONFIRMED, State.REVERSED) for evidence in _ASKED
 }
 """The ends that the holder has to hear of. Until `told` the terminal may die before anybody did."""
 
 
-_ALLOWED: Mapping[tuple[State, State], tuple[Evidence | None, ...]] = {
+_Steps = Mapping[tuple[State, State], tuple[Evidence | None, ...]]
+
+_BY_CENTRE: _Steps = {
     (State.PREPARED, State.SENT): (None,),
     (State.PREPARED, State.REVERSED): (Evidence.NEVER_SENT,),
     (State.SENT, State.CONFIRMED): (Evidence.ANSWER,),
@@ -95,7 +107,18 @@ _ALLOWED: Mapping[tuple[State, State], tuple[Evidence | None, ...]] = {
     (State.UNKNOWN, State.REVERSED): (Evidence.QUERY, Evidence.REVERSAL),
     (State.CONFIRMED, State.REVERSED): (Evidence.RECONCILED,),
 }
-"""Every step there is, and the evidence that it takes."""
+"""Every step of what the centre does, and the evidence that it takes."""
+
+_BY_CARD: _Steps = {
+    (State.PREPARED, State.SENT): (None,),
+    (State.PREPARED, State.REVERSED): (Evidence.NEVER_SENT,),
+    (State.SENT, State.CONFIRMED): (Evidence.CARD,),
+    (State.SENT, State.REFUSED): (Evidence.CARD, Evidence.NEVER_SENT),
+    (State.SENT, State.UNKNOWN): (None,),
+    (State.UNKNOWN, State.CONFIRMED): (Evidence.PROOF,),
+    (State.UNKNOWN, State.REVERSED): (Evidence.PROOF,),
+}
+"""Every step of what is done with the card alone: there the card's word counts, and no other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +255,18 @@ class Journal:
             for row in connection.execution_options(yield_per=1000).execute(query):
                 yield self._operation(row._asdict())
 
+    def every(self) -> Iterator[Operation]:
+        """All operations, oldest first."""
+        query = select(operation).order_by(operation.c.prepared_at, operation.c.number)
+        with self._store.reading() as connection:
+            for row in connection.execution_options(yield_per=1000).execute(query):
+                yield self._operation(row._asdict())
+
+    @property
+    def steps(self) -> int:
+        """How many steps have been taken in all."""
+        return Head.from_json(self._store.get(_HEAD)).count
+
     def find(self, number: str) -> Operation | None:
         """The operation of this number."""
         query = select(operation).where(operation.c.number == number)
@@ -348,7 +383,8 @@ class Journal:
         note: str | None = None,
     ) -> Operation:
         """Take one step. Raises `JournalError` when it is not allowed from where the row stands."""
-        if evidence not in _ALLOWED.get((before.state, state), ()):
+        steps = _BY_CARD if before.kind.is_offline else _BY_CENTRE
+        if evidence not in steps.get((before.state, state), ()):
             raise JournalError(
                 f"{before.number}: {before.state} -> {state} by {evidence} is not a step"
             )
@@ -362,10 +398,14 @@ class Journal:
         with self._store.writing() as connection:
             row = self._change(connection, before, change)
             self._append(connection, row, note)
+            done = self._operation(row)
+            if state is State.CONFIRMED and done.kind.is_offline:
+                amount = int(done.payload.get("account_fen", 0))
+                put(connection, number, row["card_index"], amount, row["changed_at"])
             if (state, evidence) in _TO_BE_TOLD:
                 note_untold = {"number": number, "card_index": row["card_index"]}
                 connection.execute(insert(untold).values(note_untold).on_conflict_do_nothing())
-        return self._operation(row)
+        return done
 
     def _change(
         self, connection: Connection, before: Operation, change: dict[str, Any]
@@ -421,7 +461,7 @@ class Journal:
             number=number,
             kind=Kind(row["kind"]),
             state=State(row["state"]),
-            card=decode(CardRef, unseal(row["card"], _place("card", number))),
+            card=CardRef(**unseal(row["card"], _place("card", number))),
             payload=unseal(row["payload"], _place("payload", number)),
             result=None if result is None else unseal(result, _place("result", number)),
             evidence=None if evidence is None else Evidence(evidence),

@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.schema import ExecutableDDLElement
 from sqlalchemy.types import TypeDecorator
 
-REVISIONS = ("0001", "0002", "0003", "0004")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 """Every revision of the schema, oldest first."""
 
 
@@ -150,6 +150,19 @@ untold = Table(
     Index("untold_by_card", "card_index"),
 )
 """Operations that ended while nobody stood there, until their holder has been told."""
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("number", String(30), ForeignKey("operation.number"), primary_key=True),
+    Column("card_index", LargeBinary(32), nullable=False),
+    Column("amount_fen", Integer, nullable=False),
+    Column("made_at", Instant, nullable=False),
+    Column("sent_at", Instant),
+    Column("note", String(64)),
+    Index("outbox_by_card", "card_index"),
+)
+"""What was done without the centre; `sent_at` is when it was uploaded, `note` what came of it."""
 
 card_status = Table(
     "card_status",

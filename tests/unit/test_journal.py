@@ -201,6 +201,28 @@ def test_a_row_is_closed_by_its_evidence_only(
         assert STEPS[after](journal, REACH[before](journal), evidence).evidence is evidence
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "proof"),
+    [
+        (State.SENT, State.CONFIRMED, Evidence.CARD),
+        (State.UNKNOWN, State.CONFIRMED, Evidence.PROOF),
+        (State.UNKNOWN, State.REVERSED, Evidence.PROOF),
+    ],
+)
+def test_a_debit_is_closed_by_its_card_only(
+    journal: Journal, before: State, after: State, proof: Evidence
+) -> None:
+    for evidence in Evidence:
+        debit = journal.mark_sent(journal.prepare(Kind.DEBIT, CARD, {"account_fen": 1}))
+        if before is State.UNKNOWN:
+            debit = journal.unknown(debit)
+        if evidence is proof:
+            assert STEPS[after](journal, debit, evidence).state is after
+        else:
+            with pytest.raises(JournalError, match="is not a step"):
+                STEPS[after](journal, debit, evidence)
+
+
 def test_an_operation_that_moved_on_does_not_move_twice(journal: Journal) -> None:
     """Two threads with the same row in hand: one of them comes too late."""
     operation = sent(journal)

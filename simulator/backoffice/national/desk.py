@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from backend_client.codec import canonical, encode
-from backend_client.messages import CardRef, Settlement
+from backend_client.messages import CardRef, Scheme, Settlement
 from backend_client.money_messages import Cancellation, StatementLine
 from backend_client.national import statement_file
 from backend_client.national.envelope import Asked
@@ -35,7 +35,7 @@ from simulator.backoffice.database import Database
 from simulator.backoffice.days import local
 from simulator.backoffice.errors import Refused
 from simulator.backoffice.figures import Figures
-from simulator.backoffice.ledger import SCHEMES, Due, Ledger, cancellation_id, settlement_id
+from simulator.backoffice.ledger import Due, Ledger, cancellation_id, settlement_id
 from simulator.backoffice.listings import card_in_use
 from simulator.backoffice.money_schema import (
     NationalSignInRow,
@@ -164,7 +164,7 @@ class NationalDesk:
             insured = medical is not None and medical.status == "insured"
             insurance = {
                 "balc": account.current_fen + account.past_fen,
-                "insutype": INSUTYPES[SCHEMES[holder.insured_as]],
+                "insutype": INSUTYPES[self._scheme(holder, now)],
                 "psn_type": holder.insured_as[:6],
                 "psn_insu_stas": _INSURED if insured else _NOT_INSURED,
                 "insuplc_admdvs": values["card_sn"][:6],
@@ -177,6 +177,13 @@ class NationalDesk:
                 },
                 "insuinfo": [insurance] if medical is not None else [],
             }
+
+    def _scheme(self, holder: Holder, now: datetime) -> Scheme:
+        """The medical insurance of a holder, by the rules of today. Raises `Refused` NO_TARIFF."""
+        rules = self._figures.tariff_on(local(now).date()).groups.get(holder.insured_as)
+        if rules is None:
+            raise Refused(Refusal.NO_TARIFF, detail="no rules for this group of insured")
+        return rules.scheme
 
     def _visit(self, caller: Caller, asked: Asked) -> Output:
         """2201."""

@@ -1,0 +1,144 @@
+"""Settlements a second with full durability, beside the bare commit rate of the same SQLite file;
+recovery with many open rows; reconciliation of 100 000 settlements.
+
+One settlement in the journal is three durable steps: prepared, sent, confirmed. The centre is left
+out: it answers at once.
+"""
+
+from __future__ import annotations
+
+import random
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from backend_client.messages import CardRef
+from backend_client.money_messages import StatementLine
+from benchmarks.table import Table
+from terminal.clock import SystemClock
+from terminal.reconciliation import Differs, compare
+from terminal.store.journal import Evidence, Journal, Kind, State
+from terminal.store.store import Store
+
+SETTLEMENTS = 300
+OPEN_ROWS = 100_000
+LINES = 100_000
+PLANTED = 50
+_CARD = CardRef("990100d15600000500000001ffffffff", "A12345678")
+_PAYLOAD: Mapping[str, Any] = {"bill_id": "B2026031000001", "total_fen": 25_020, "pad": "x" * 600}
+
+
+def tables(*, settlements: int = SETTLEMENTS, open_rows: int = OPEN_ROWS) -> list[Table]:
+    """The tables; smaller numbers are for trying out."""
+    with (
+        tempfile.TemporaryDirectory(prefix="ssct-bench-") as directory,
+        Store.open(Path(directory), random=random.Random(1).randbytes) as store,
+    ):
+        journal = Journal(store, SystemClock(), "990100000001")
+        durable = _durable(store, journal, settlements)
+        recovery = _recovery(store, journal, open_rows)
+    return [durable, recovery, _reconciliation()]
+
+
+def _durable(store: Store, journal: Journal, settlements: int) -> Table:
+    commits = _rate(lambda i: store.put("benchmark", {"i": i}), 3 * settlements) / 3
+    rate = _rate(lambda _: _settle(journal), settlements)
+    return Table(
+        "Settlements with full durability",
+        ("what", "a second", "of bare"),
+        (
+            ("three bare commits of this file", commits, "1.00"),
+            ("a settlement in the journal", rate, f"{rate / commits:.2f}"),
+        ),
+        ("the centre is left out: it answers at once",),
+    )
+
+
+def _settle(journal: Journal) -> None:
+    sent = journal.mark_sent(journal.prepare(Kind.SETTLEMENT, _CARD, _PAYLOAD), _PAYLOAD)
+    journal.let_go(journal.confirm(sent, Evidence.ANSWER, _PAYLOAD))
+
+
+def _recovery(store: Store, journal: Journal, open_rows: int) -> Table:
+    """How long it takes to find and check so many open rows at start-up, the centre left out."""
+    _plant(store, journal, open_rows)
+    begin = time.perf_counter()
+    found = len(journal.left_open())
+    seconds = time.perf_counter() - begin
+    begin = time.perf_counter()
+    checked = journal.verify_chain(1_000)
+    check = time.perf_counter() - begin
+    rows = (
+        (f"read {found} open rows", f"{seconds:.2f}"),
+        (f"check the last {checked.events} events", f"{check:.2f}"),
+    )
+    return Table("Recovery at start-up", ("what", "seconds"), rows)
+
+
+def _plant(store: Store, journal: Journal, open_rows: int) -> None:
+    """Open rows, as many, copied from one: what a terminal would need weeks to make."""
+    from sqlalchemy import insert, select
+
+    from terminal.store.schema import operation
+
+    one = journal.unknown(journal.mark_sent(journal.prepare(Kind.SETTLEMENT, _CARD, _PAYLOAD)))
+    journal.let_go(one)
+    with store.writing() as connection:
+        query = select(operation).where(operation.c.number == one.number)
+        row = connection.execute(query).one()._asdict()
+        for start in range(0, open_rows - 1, 1_000):
+            numbers = range(start, min(start + 1_000, open_rows - 1))
+            connection.execute(
+                insert(operation), [_copied(store, row, f"{n:030d}") for n in numbers]
+            )
+
+
+def _copied(store: Store, row: dict[str, Any], number: str) -> dict[str, Any]:
+    place = "operation/{}/" + number
+    return {
+        **row,
+        "number": number,
+        "state": State.UNKNOWN.value,
+        "card": store.seal(
+            {"card_id": _CARD.card_id, "card_number": _CARD.card_number}, place.format("card")
+        ),
+        "payload": store.seal(_PAYLOAD, place.format("payload")),
+        "prepared_at": datetime(2026, 3, 16, tzinfo=UTC),
+    }
+
+
+def _reconciliation() -> Table:
+    ours = [_line(number) for number in range(LINES)]
+    centre = [
+        replace(line, cash_fen=line.cash_fen + 1) if place < PLANTED else line
+        for place, line in enumerate(ours[PLANTED:])
+    ] + [_line(LINES + number) for number in range(PLANTED)]
+    random.Random(3).shuffle(centre)
+    begin = time.perf_counter()
+    found = compare(ours, centre)
+    seconds = time.perf_counter() - begin
+    rows = [
+        (kind.value.en, PLANTED, sum(1 for each in found if each.differs is kind))
+        for kind in Differs
+    ]
+    columns = ("difference", "planted", "found")
+    return Table(f"Reconciliation of {LINES} settlements in {seconds:.2f} s", columns, rows)
+
+
+def _line(number: int) -> StatementLine:
+    return StatementLine(
+        f"990100000101{number:018d}", f"S{number}", False, "employee", 1_000, 500, 250, 250
+    )
+
+
+def _rate(step: Callable[[int], None], count: int) -> float:
+    """Steps a second, after one that does not count."""
+    step(-1)
+    begin = time.perf_counter()
+    for number in range(count):
+        step(number)
+    return count / (time.perf_counter() - begin)

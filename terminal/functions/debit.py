@@ -1,0 +1,215 @@
+"""Paying from the medical account on the card, with or without the centre (facts 5.1, 7.5).
+
+Whoever stands at the desk says the amount; the card must carry the permission to settle offline
+(DF04 EF06), and card and terminal have limits. SENT is durable before DEBIT leaves; the card's TAC
+closes the operation and is uploaded later. A torn debit is left unknown: the same card is asked for
+its proof when it comes back.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import cast
+
+from apdu.sam import PurchaseModule
+from apdu.ssc.account import MedicalAccount
+from apdu.ssc.account_errors import AccountError
+from apdu.ssc.file_reader import read_file
+from apdu.ssc.files import file_map
+from apdu.ssc.transactions import (
+    DebitNotProved,
+    PendingDebit,
+    PurchaseOrder,
+    TransactionUncertain,
+)
+from apdu.ssc.writing import CardWriter
+from apdu.status import CardError
+from terminal.errors import OfflineLimit
+from terminal.flow import Flow
+from terminal.functions.commit import abandon, agreed_upon, unfinished
+from terminal.functions.earlier import earlier, told
+from terminal.functions.entry import admitted, holder_verified
+from terminal.functions.proof import as_payload
+from terminal.functions.receipts import receipt_of
+from terminal.outcome import Done, Failed, Refused
+from terminal.policy import Function
+from terminal.screens import Confirm, Row, Section
+from terminal.sections import money
+from terminal.settings import OfflineSettings
+from terminal.store.journal import Evidence, Kind, Operation
+from terminal.text import Text
+from terminal.visit import Visit
+
+log = logging.getLogger(__name__)
+
+_PERMISSION = ("DF04", 0xEF06)
+_PERMITTED, _TOTAL, _TIMES = 0x90, 0x92, 0x93
+_YES_CODE = "1"
+_TITLE = Text("卡内医疗账户付款", "Pay from the account on the card")
+_YES = Text("确认付款", "Pay")
+_NO = Text("不付款", "Do not pay")
+_PAYING = Text("正在扣款，请勿取卡", "Paying: leave the card in")
+_PAID = Text("付款完成。", "Paid.")
+_NOT_PERMITTED = Refused(
+    "OFFLINE_NOT_PERMITTED",
+    Text("这张卡没有开通脱网结算。", "This card does not permit offline settlement."),
+    Text("请联网后结算，或自费支付。", "Please settle when the network is back, or pay yourself."),
+)
+_NO_MODULE = Refused(
+    "PURCHASE_NOT_POSSIBLE",
+    Text("本机不能从卡内账户付款。", "This terminal cannot debit the account on a card."),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """What DF04 EF06 says: whether, and how much and how often so far (fen)."""
+
+    permitted: bool
+    total_fen: int
+    times: int
+
+
+def flow(visit: Visit, amount_fen: int) -> Flow:
+    """Check card and limits, agree to exactly this amount, debit."""
+    decision = admitted(visit, Function.DEBIT)
+    if isinstance(decision, Refused):
+        return decision
+    module = visit.purchases
+    if module is None:
+        return _NO_MODULE
+    refused = yield from holder_verified(visit, decision)
+    if refused is not None:
+        return refused
+    yield from earlier(visit)
+    permission = _permission(visit)
+    if not permission.permitted:
+        return _NOT_PERMITTED
+    check_limits(visit, permission, amount_fen)
+    balance = MedicalAccount(visit.card).balance()
+    outcome = yield from _debited(visit, module, amount_fen, balance)
+    if isinstance(outcome, Done):
+        _count_on_card(visit, permission, amount_fen)
+    return outcome
+
+
+def check_limits(visit: Visit, permission: Permission, amount_fen: int) -> None:
+    """Raise `OfflineLimit` at the first limit that this amount would pass (facts 5.4, rule 5)."""
+    limits, waiting = visit.offline, visit.outbox.waiting()
+    _within("operation_fen", amount_fen, limits.operation_fen)
+    spent = visit.outbox.spent_today(visit.card_ref.card_id)
+    _within("card_day_fen", spent + amount_fen, limits.card_day_fen)
+    _within("card_total_fen", permission.total_fen + amount_fen, limits.card_total_fen)
+    _within("card_times", permission.times + 1, limits.card_times)
+    _within("stored_fen", waiting.total_fen + amount_fen, limits.stored_fen)
+    _within("stored_records", waiting.count + 1, limits.stored_records)
+    check_age(visit, limits)
+
+
+def check_age(visit: Visit, limits: OfflineSettings) -> None:
+    """Raise `OfflineLimit` when the oldest record has waited for too long."""
+    oldest = visit.outbox.waiting().oldest
+    age = visit.clock.now() - oldest if oldest is not None else timedelta()
+    if age > limits.oldest:
+        raise OfflineLimit("the oldest record waits longer than [offline] oldest")
+
+
+def _within(name: str, value: int, limit: int) -> None:
+    if value > limit:
+        raise OfflineLimit(f"[offline] {name} = {limit} would be passed")
+
+
+def _permission(visit: Visit) -> Permission:
+    """What the card itself permits; the PIN has been verified. Raises `CardError`."""
+    file = file_map(visit.card.version)[_PERMISSION]
+    content = read_file(visit.card, file, visit.sam, pin_verified=True)
+    permitted, total, times = (
+        getattr(content.value(tag), "value", None) for tag in (_PERMITTED, _TOTAL, _TIMES)
+    )
+    if not isinstance(total, int) or not isinstance(times, int):
+        return Permission(permitted=False, total_fen=0, times=0)
+    return Permission(permitted == _YES_CODE, total, times)
+
+
+def _count_on_card(visit: Visit, before: Permission, amount_fen: int) -> None:
+    """Write the card's new sums of what it has settled offline.
+
+    Never raises: the money has moved. A terminal without the key to write them, or whose holder
+    took the card, leaves them; its own limits hold all the same.
+    """
+    file = file_map(visit.card.version)[_PERMISSION]
+    try:
+        writer = CardWriter(visit.card, visit.sam, pin_verified=True)
+        writer.write(writer.record(file, _TOTAL, before.total_fen + amount_fen))
+        writer.write(writer.record(file, _TIMES, before.times + 1))
+    except CardError as error:
+        log.info("the card's own count was not written: %s", error.code)
+
+
+def _debited(visit: Visit, module: PurchaseModule, amount_fen: int, balance: int) -> Flow:
+    prepared = visit.journal.prepare(Kind.DEBIT, visit.card_ref, {"account_fen": amount_fen})
+    refused = yield from agreed_upon(
+        visit, Function.DEBIT, prepared, _check(amount_fen, balance), _PAYING
+    )
+    if refused is not None:
+        return refused
+    try:
+        operation = _booked(visit, module, prepared, amount_fen)
+    finally:
+        visit.journal.let_go(prepared)
+    if isinstance(operation, Failed):
+        return operation
+    failed = unfinished(visit, operation, receipt_follows=True)
+    if failed is not None:
+        return failed
+    return Done(_PAID, receipt_of(visit, operation), lambda: told(visit, operation))
+
+
+def _check(amount_fen: int, balance: int) -> Confirm:
+    rows = (
+        Row(Text("付款金额", "Amount"), money(amount_fen)),
+        Row(Text("卡内余额", "Balance on the card"), money(balance)),
+        Row(Text("付款后余额", "Balance afterwards"), money(balance - amount_fen)),
+    )
+    return Confirm(_TITLE, (Section(_TITLE, rows),), _YES, _NO)
+
+
+def _booked(
+    visit: Visit, module: PurchaseModule, prepared: Operation, amount_fen: int
+) -> Operation | Failed:
+    """DEBIT, with everything durable before and after. The card's own errors are raised."""
+    journal, card = visit.journal, visit.card
+    sent: list[Operation] = []
+
+    def keep(pending: PendingDebit) -> None:
+        payload = as_payload(pending, card.identity.algorithm.name, card.identity.historical)
+        sent.append(journal.mark_sent(prepared, payload))
+
+    order = PurchaseOrder(amount_fen, visit.clock.now())
+    try:
+        done = MedicalAccount(card).purchase(order, module, keep=keep)
+    except TransactionUncertain:
+        log.info("operation %s waits for its card's proof", prepared.number)
+        return journal.unknown(sent[0], "torn")
+    except DebitNotProved as error:
+        journal.confirm(sent[0], Evidence.CARD, {"tac": error.done.tac.hex()})
+        return Failed(error)
+    except AccountError:
+        if sent:
+            journal.refuse(sent[0], Evidence.CARD)
+        else:
+            abandon(visit, prepared)
+        raise
+    except BaseException:
+        if not sent:
+            abandon(visit, prepared)
+        raise
+    return journal.confirm(sent[0], Evidence.CARD, {"tac": done.tac.hex()})
+
+
+def purchases_of(sam: object) -> PurchaseModule | None:
+    """The module as one that debits, None for one that cannot."""
+    able = hasattr(sam, "permit_purchase") and hasattr(sam, "complete_purchase")
+    return cast(PurchaseModule, sam) if able else None
