@@ -83,6 +83,11 @@ class KioskDriver:
         self.card_gone = False
         self.left_reading = False
 
+    def begin_without_card(self) -> None:
+        """Somebody is here who has no card to insert; one that comes meanwhile is noted."""
+        self.begin()
+        self.card_gone = True
+
     def show(self, screen: Screen) -> Answer:
         """See `Driver.show`."""
         self._inbox.forget_presses()

@@ -20,10 +20,18 @@ from terminal.admission import Admitted, Decision
 from terminal.app import Terminal
 from terminal.errors import TerminalError
 from terminal.flow import drive
-from terminal.functions import FUNCTIONS
+from terminal.functions import ERRANDS, FUNCTIONS
 from terminal.functions.entry import refusal
 from terminal.kiosk.driver import KioskDriver
-from terminal.kiosk.inbox import CardCame, CardLeft, Ended, Happening, Inbox, ReaderTrouble
+from terminal.kiosk.inbox import (
+    CardCame,
+    CardLeft,
+    Ended,
+    Happening,
+    Inbox,
+    Pressed,
+    ReaderTrouble,
+)
 from terminal.kiosk.menu import BACK, MORE, WHY, menu, ordered
 from terminal.kiosk.service import Standing, standing
 from terminal.kiosk.stage import Stage
@@ -31,7 +39,7 @@ from terminal.kiosk.timing import Timing
 from terminal.kiosk.views import Attract, Checking, OutOfService, TakeCard
 from terminal.outcome import Cancelled, Done, Failed, Interruption, Outcome, Stopped, closing
 from terminal.policy import Function
-from terminal.screens import Details, Row, Section
+from terminal.screens import Choose, Details, Option, Row, Section
 from terminal.session import CardSession
 from terminal.text import Text
 from terminal.visit import Visit
@@ -39,9 +47,13 @@ from terminal.visit import Visit
 log = logging.getLogger(__name__)
 
 FACE = "kiosk"
+WITHOUT_CARD = "without-card"
+"""The answer of the attract screen's button for those who have no card to insert."""
+
 LOOK_AGAIN = 30.0
 """Seconds after which a kiosk that nobody uses looks whether it can still serve."""
 
+_WITHOUT_CARD_TITLE = Text("没有带卡，可以办理", "Without a card you can")
 _NO_HEADING = Text("", "")
 _WHY_TITLE = Text("现在不能办理的业务", "What cannot be done now")
 
@@ -115,8 +127,36 @@ class Kiosk:
                 self.stage.wipe(view)
             again = self.terminal.clock.monotonic() + LOOK_AGAIN
             happened = self.inbox.wait(again)
-            if happened is not None:
+            if isinstance(happened, Pressed) and self._asks_without_card(happened):
+                self._errand()
+                self._wipe()
+            elif happened is not None:
                 self._note(happened)
+
+    def _asks_without_card(self, pressed: Pressed) -> bool:
+        """Whether the button for those without a card was pressed, on the screen that has it."""
+        page = self.stage.page
+        on_it = isinstance(page.view, Attract) and pressed.revision == page.revision
+        return on_it and pressed.answer == WITHOUT_CARD
+
+    def _errand(self) -> None:
+        """Serve somebody who has no card to insert: it is lost, or there is none yet."""
+        self.visits += 1
+        self._driver.begin_without_card()
+        try:
+            options = tuple(Option(name, errand.title) for name, errand in ERRANDS.items())
+            chosen = self._driver.show(Choose(_WITHOUT_CARD_TITLE, options))
+            flow = ERRANDS[str(chosen)].flow(self.terminal.errand(FACE))
+            outcome = drive(flow, self._driver)
+            if not isinstance(outcome, Stopped):
+                self._driver.close(outcome)
+        except (Interruption, CardRemoved):
+            pass
+        except Exception as error:
+            log.exception("an errand ended by a fault of the program")
+            self._tell(error)
+        self._present = not self._driver.card_gone
+        self._ending = self._ending or self._driver.ending
 
     def _attract(self, now: Standing) -> Attract:
         return Attract(self.terminal.institution_name, now.limits)

@@ -14,6 +14,7 @@ WORDS: Mapping[str, Text] = {
     "contrast": Text("高对比", "High contrast"),
     "voice": Text("语音", "Voice"),
     "insert": Text("请插入或放上您的社保卡", "Please insert or place your card"),
+    "without_card": Text("没有带卡、挂失、服务指南", "No card, report a loss, services"),
     "insert_how": Text("芯片朝上，芯片一端先进", "Chip up, chip end first"),
     "limited": Text("请注意", "Please note"),
     "out_of_service": Text("暂停服务", "Out of service"),

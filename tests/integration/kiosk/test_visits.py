@@ -112,6 +112,29 @@ def test_the_holder_releases_the_loss_of_a_card_that_was_found(hall: Hall) -> No
     hall.remove()
 
 
+@pytest.mark.article(15)
+@pytest.mark.article(18)
+def test_who_has_no_card_reports_a_loss_and_looks_up_services(hall: Hall) -> None:
+    hall.at("attract")
+    hall.press("without-card")
+    hall.at("choose")
+    hall.title("没有带卡")
+    hall.press("option-5")
+    hall.title("服务指南")
+    hall.press("option-4")
+    hall.at("details")
+    assert "临时挂失" in hall.text()
+    hall.press("next")
+    hall.press("cancel")
+    hall.at("attract")
+    hall.press("without-card")
+    hall.press("option-1")
+    hall.title("卡片遗失")
+    hall.insert()  # a card that comes meanwhile waits its turn
+    hall.press("cancel")
+    hall.at("menu")
+
+
 @pytest.mark.article(26)
 def test_a_forged_card_is_refused(hall: Hall) -> None:
     hall.insert("forged")

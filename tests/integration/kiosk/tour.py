@@ -28,6 +28,11 @@ def stops(hall: Hall) -> Iterator[str]:
 def _idle(hall: Hall) -> Iterator[str]:
     hall.at("attract")
     yield "attract"
+    hall.press("without-card")
+    hall.at("choose")
+    yield "without-card"
+    hall.press("cancel")
+    hall.at("attract")
 
 
 def _card(hall: Hall) -> Iterator[str]:
