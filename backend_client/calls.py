@@ -173,7 +173,7 @@ def _good(reply: Reply, now: datetime, *, authorised: bool = True) -> bytes:
     if 200 <= reply.status < 300:
         return reply.body
     if reply.status == HTTPStatus.UNAUTHORIZED and authorised:
-        raise NotEnrolled("the back office does not know this terminal's token")
+        raise NotEnrolled(f"the back office does not accept this terminal: {_problem(reply).code}")
     raise Refused(_problem(reply), retry_after=_retry_after(reply, now))
 
 

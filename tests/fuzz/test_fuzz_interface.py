@@ -125,10 +125,12 @@ def city() -> Iterator[SampleCity]:
 def test_every_answer_is_declared(path: str, who: str, city: SampleCity) -> None:
     shown = {"nobody": "", "terminal": city.enrolled("kiosk").token, "staff": ADMIN_TOKEN}[who]
     headers = {"authorization": f"Bearer {shown}"} if shown else {}
+    # Who is not let in gets few answers, and a few requests find them.
+    is_let_in = city.api.routes[path].who.value in (who, "anybody")
 
     @given(requests(path, GenerationMode.POSITIVE) | requests(path, GenerationMode.NEGATIVE))
     @settings(
-        max_examples=REQUESTS,
+        max_examples=REQUESTS if is_let_in else max(1, REQUESTS // 4),
         deadline=None,
         derandomize=True,
         suppress_health_check=list(HealthCheck),

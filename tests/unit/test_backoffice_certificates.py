@@ -112,7 +112,7 @@ def test_a_token_is_good_over_its_own_certificate_only(city: SampleCity) -> None
     assert code_of(city, one.token, der(two_tls)) == "CERTIFICATE_NOT_ACCEPTED"
     assert code_of(city, one.token, b"anything") == "CERTIFICATE_NOT_ACCEPTED"
     assert code_of(city, "x" * 43, der(one_tls)) == "NOT_ENROLLED"
-    with pytest.raises(NotEnrolled):
+    with pytest.raises(NotEnrolled, match="CERTIFICATE_REQUIRED"):
         client(city, one.token, None).blacklist_update(0)
 
 

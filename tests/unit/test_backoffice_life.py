@@ -59,9 +59,9 @@ APPLICANT = Applicant(
 
 
 @pytest.fixture
-def city() -> Iterator[SampleCity]:
+def city(database_url: str) -> Iterator[SampleCity]:
     city = SampleCity(
-        open_engine("sqlite://"), clock=SimulatedClock(BEGIN), random=Random(1).randbytes
+        open_engine(database_url), clock=SimulatedClock(BEGIN), random=Random(1).randbytes
     )
     yield city
     city.backoffice.close()
