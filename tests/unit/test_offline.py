@@ -182,6 +182,17 @@ def test_a_torn_debit_is_ended_by_the_same_cards_proof(scene: Scene, *, done: bo
     assert scene.terminal.journal.verify_chain().ok
 
 
+def test_the_centre_is_not_asked_about_a_torn_debit(scene: Scene) -> None:
+    chip = Chip()
+    tear_debit(scene, chip, done=True)
+    pay(scene, chip)
+    scene.network.connected = True
+    scene.network.paths.clear()
+    recovery = scene.terminal.resolve_unknown()
+    assert [one.state for one in recovery.still_open] == [State.UNKNOWN]
+    assert scene.network.paths == []
+
+
 def test_another_card_cannot_stand_in_for_a_torn_one(scene: Scene) -> None:
     chip = Chip()
     tear_debit(scene, chip, done=True)
