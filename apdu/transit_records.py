@@ -170,6 +170,11 @@ class RailRecord:
         return self.raw[51:59]
 
     @property
+    def exit_device(self) -> bytes:
+        """The device it last came out by, or rode with."""
+        return self.raw[59:67]
+
+    @property
     def entered_at(self) -> datetime | None:
         """When it last went in."""
         return instant(self.raw[67:74])
@@ -200,14 +205,7 @@ class RailRecord:
         return self.raw[115:118].hex()
 
     def entered(
-        self,
-        *,
-        station: bytes,
-        device: bytes,
-        line: int,
-        city: bytes,
-        at: datetime,
-        balance_fen: int,
+        self, *, station: bytes, device: bytes, line: int, city: bytes, at: datetime
     ) -> RailRecord:
         """The record after going in."""
         return self._with(
@@ -219,13 +217,16 @@ class RailRecord:
                 51: device,
                 67: bcd_time(at),
                 85: bytes((line,)),
-                87: bytes(4),
-                91: balance_fen.to_bytes(4, "big"),
                 99: bcd_time(at),
                 106: device[-4:],
                 122: bytes((INSIDE,)),
             }
         )
+
+    def with_entry(self, fen: int, balance_fen: int) -> RailRecord:
+        """The record with what was debited at the entry, and the balance after it."""
+        money = {87: fen.to_bytes(4, "big"), 91: balance_fen.to_bytes(4, "big")}
+        return self._with(money)
 
     def left(
         self, *, station: bytes, device: bytes, line: int, city: bytes, at: datetime, fen: int

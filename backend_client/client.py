@@ -33,6 +33,7 @@ from backend_client.messages import (
     TrialRequest,
 )
 from backend_client.money import MoneyClient
+from backend_client.transit_client import TransitClient
 from backend_client.transport import Request
 
 
@@ -41,7 +42,7 @@ class BackendClient:
 
     `life` holds what there is about losses, applications and the electronic card, `money` what
     there is about money beyond trial and confirm, `certificates` what there is about the terminal's
-    own certificate, `hsm` the keys of a terminal without a PSAM.
+    own certificate, `hsm` the keys of a terminal without a PSAM, `transit` what a gate hands in.
     `now` gives timezone-aware instants, `sleep` takes seconds, `random(n)` gives n random bytes.
     Every method raises `Unreachable`, `NoReply`, `Refused`, `NotEnrolled` or `BadMessage`, and
     `BadRequest`, before anything is sent, for a message that breaks the contract.
@@ -53,6 +54,7 @@ class BackendClient:
         self.money = MoneyClient(calls)
         self.certificates = CertificateClient(calls)
         self.hsm = HsmClient(calls)
+        self.transit = TransitClient(calls)
 
     @property
     def calls(self) -> Calls:

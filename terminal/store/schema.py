@@ -173,6 +173,17 @@ card_status = Table(
 )
 """The last status that the back office gave of a card, sealed."""
 
+tap = Table(
+    "tap",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("state", String(8), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("record", LargeBinary, nullable=False),
+    Index("tap_by_state", "state"),
+)
+"""What a gate debited, sealed: one row a tap, written before the card is debited."""
+
 
 def forbid(table: str, action: str) -> str:
     """The SQL of a trigger that forbids `action` (UPDATE or DELETE) on `table`."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime as dt
+import importlib
 import json
+import pkgutil
 import re
 import types
 import typing
@@ -16,21 +18,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
-from backend_client import (
-    certificate_messages,
-    hsm_messages,
-    life_messages,
-    messages,
-    money_messages,
-)
+import backend_client
+from backend_client import messages
 from backend_client.codec import MAX_BODY, canonical, parse
 from backend_client.errors import BadMessage, BadRequest
 from backend_client.messages import Message, decode, dump, encode, load
 from backend_client.validation import URN, load_schemas
 
+MODULES = [
+    importlib.import_module(f"backend_client.{found.name}")
+    for found in pkgutil.iter_modules(backend_client.__path__)
+    if found.name.endswith("messages")
+]
 CLASSES: list[type[Message]] = [
     value
-    for module in (messages, life_messages, money_messages, certificate_messages, hsm_messages)
+    for module in MODULES
     for name in module.__all__
     if isinstance(value := getattr(module, name), type) and value is not Message
 ]

@@ -232,12 +232,7 @@ def test_a_proof_is_of_the_last_transaction_only() -> None:
 
 def entered(balance: int) -> RailRecord:
     return empty_rail().entered(
-        station=b"STATION1",
-        device=b"DEVICE01",
-        line=2,
-        city=b"\x29\x00",
-        at=NOON,
-        balance_fen=balance,
+        station=b"STATION1", device=b"DEVICE01", line=2, city=b"\x29\x00", at=NOON
     )
 
 

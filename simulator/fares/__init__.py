@@ -1,0 +1,1 @@
+"""Sample fare tables: `sim:metro` and `sim:bus`. Their stations are nowhere."""

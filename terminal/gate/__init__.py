@@ -1,0 +1,1 @@
+"""The transit gate: no screens, one decision a tap."""
