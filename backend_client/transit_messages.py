@@ -17,6 +17,7 @@ __all__ = [
     "TapOutcome",
     "TapReceipt",
     "TapVerdict",
+    "listed_id",
 ]
 
 PurseAlgorithm = Literal["DES", "SM4"]
@@ -51,7 +52,7 @@ class Tap(Message):
     device: bytes
     fares: str
     list_version: int | None
-    tac: bytes | None = field(default=None, repr=False)
+    tac: bytes | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +79,13 @@ class TapReceipt(Message):
 
     schema: ClassVar[str] = "tap-receipt:1"
     verdicts: tuple[TapVerdict, ...]
+
+
+def listed_id(purse_number: str) -> str:
+    """How the blacklist names a purse of 19 digits among card ids: 32 hex digits.
+
+    The number as the card keeps it (10 bytes BCD, a zero first) filled with F to 16 bytes. A card
+    id begins with a region code of GB/T 2260, none of which begins with a zero, so the two cannot
+    be mistaken for each other.
+    """
+    return ("0" + purse_number).ljust(32, "f")

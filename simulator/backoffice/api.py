@@ -58,6 +58,7 @@ from simulator.backoffice.routes import (
     by_terminal,
 )
 from simulator.backoffice.terminals import Caller, Task
+from simulator.backoffice.transit_routes import transit_routes
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +90,7 @@ class Api:
             **life_routes(backoffice.life),
             **money_routes(backoffice.money),
             **national_routes(backoffice),
+            **transit_routes(backoffice.transit),
             **Admin(backoffice, advance).routes(),
             **description_routes(lambda: self.routes, mutual_tls=backoffice.mutual_tls),
             **LifeAdmin(backoffice.clerks).routes(),

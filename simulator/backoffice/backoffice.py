@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Engine
 
 from apdu.tac import TacModule
+from apdu.transit_sam import DEVELOPMENT_TAC_KEY
 from backend_client.errors import BadMessage, SealBroken
 from backend_client.messages import PublicKey
 from simulator.backoffice.applications import Applications
@@ -39,6 +40,7 @@ from simulator.backoffice.register import Register
 from simulator.backoffice.schema import Meta
 from simulator.backoffice.staff import StaffDesk
 from simulator.backoffice.terminals import DevelopmentCode, Terminals
+from simulator.backoffice.transit import TransitDesk
 from simulator.backoffice.uploads import Uploads
 from simulator.backoffice.vault import Vault
 from simulator.backoffice.wishes import Wishes
@@ -62,6 +64,7 @@ class Rules:
     counting: Counting = Counting.CALENDAR_DAYS
     development_code: DevelopmentCode | None = None
     tac_module: TacModule | None = None
+    transit_tac_key: bytes = field(default=DEVELOPMENT_TAC_KEY, repr=False)
 
 
 class BackOffice:
@@ -154,6 +157,7 @@ class BackOffice:
             ledger=ledger,
             uploads=Uploads(vault, rules.tac_module),
         )
+        self.transit = TransitDesk(self.database, vault, self.now, rules.transit_tac_key)
         self.national = NationalDesk(
             self.database,
             now=self.now,

@@ -47,6 +47,7 @@ class Task(StrEnum):
     KEYS = "keys"
     LIFE = "life"
     CATALOGUE = "catalogue"
+    TRANSIT = "transit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +63,14 @@ class Role:
 
 
 _EVERYTHING = frozenset(Task)
-_POINT_OF_USE = _EVERYTHING - {Task.ACTIVATION, Task.LIFE}
+_KIOSK = _EVERYTHING - {Task.TRANSIT}
+_POINT_OF_USE = _KIOSK - {Task.ACTIVATION, Task.LIFE}
+_GATE = frozenset({Task.STATUS, Task.BLACKLIST, Task.TRANSIT})
 ROLES: Mapping[RoleName, Role] = {
     "developer": Role(_EVERYTHING, own_bills_only=False, profile="developer"),
-    "kiosk": Role(_EVERYTHING, own_bills_only=False, profile="kiosk"),
+    "kiosk": Role(_KIOSK, own_bills_only=False, profile="kiosk"),
     "hospital": Role(_POINT_OF_USE, own_bills_only=True, profile="point-of-use"),
-    "gate": Role(
-        frozenset({Task.STATUS, Task.BLACKLIST}), own_bills_only=True, profile="point-of-use"
-    ),
+    "gate": Role(_GATE, own_bills_only=True, profile="point-of-use"),
 }
 USUAL: Mapping[Profile, RoleName] = {
     "developer": "developer",

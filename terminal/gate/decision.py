@@ -98,13 +98,3 @@ class EmptyDenyList:
     def stops(self, purse_number: str, now: datetime) -> bool:  # noqa: ARG002  # the protocol's
         """Nobody is listed."""
         return False
-
-
-def listed_id(purse_number: str) -> str:
-    """How the blacklist names a purse among card ids: 32 hex digits.
-
-    The number as the card keeps it (10 bytes BCD, a zero first) filled with F to 16 bytes. A card
-    id begins with a region code of GB/T 2260, none of which begins with a zero, so the two cannot
-    be mistaken for each other.
-    """
-    return ("0" + purse_number).ljust(32, "f")

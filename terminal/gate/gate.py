@@ -257,6 +257,7 @@ class Gate:
             device=place.device,
             fares=self._fares.name,
             list_version=self.deny.version,
+            tac=None,
         )
 
 
