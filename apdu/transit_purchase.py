@@ -173,6 +173,11 @@ class PurseCommands:
         rows = self._rows(Sfi.LOG, LOG_LENGTH, LOG_ROWS)
         return tuple(LogRow.parse(row) for row in rows)
 
+    def log_row(self, number: int) -> LogRow | None:
+        """One row of the log, 1 the newest; None where there is none."""
+        row = self._row(Sfi.LOG, number, LOG_LENGTH)
+        return None if row is None else LogRow.parse(row)
+
     def journeys(self) -> tuple[Journey, ...]:
         """The transport's log, newest first, at most thirty rows."""
         rows = self._rows(Sfi.JOURNEYS, JOURNEY_LENGTH, JOURNEY_ROWS)
@@ -182,18 +187,23 @@ class PurseCommands:
         """The rows that have been written, one command each; blank rows end the log."""
         rows: list[bytes] = []
         for number in range(1, most + 1):
-            try:
-                row = self._channel.read_record_by_number(number, sfi=sfi, le=length)
-            except StatusError as error:
-                if error.sw == StatusWord.RECORD_NOT_FOUND:
-                    break
-                raise
-            if len(row) != length:
-                raise MalformedData(f"a row of file {sfi:04X} has {len(row)} bytes")
-            if row.strip(b"\x00") == b"" or row.strip(b"\xff") == b"":
+            row = self._row(sfi, number, length)
+            if row is None:
                 break
             rows.append(row)
         return rows
+
+    def _row(self, sfi: Sfi, number: int, length: int) -> bytes | None:
+        """One row of a log; None for one that is not there or blank."""
+        try:
+            row = self._channel.read_record_by_number(number, sfi=sfi, le=length)
+        except StatusError as error:
+            if error.sw == StatusWord.RECORD_NOT_FOUND:
+                return None
+            raise
+        if len(row) != length:
+            raise MalformedData(f"a row of file {sfi:04X} has {len(row)} bytes")
+        return row if row.strip(b"\x00") and row.strip(b"\xff") else None
 
     def _call(self, command: Command, what: str, length: int) -> bytes:
         try:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
-from importlib.resources import files
 from pathlib import Path
 from random import Random
 
@@ -18,6 +16,7 @@ from simulator.card.card import SimulatedCard
 from simulator.card.profile import load_profile
 from simulator.card.transit_purse import TransitData
 from simulator.clock import SimulatedClock
+from simulator.fares import sample
 from terminal.gate.decision import GatePolicy
 from terminal.gate.fares import FareTable, parse_fares
 from terminal.gate.gate import Gate
@@ -59,14 +58,17 @@ def place(mode: Mode, station: str = "0101", device: bytes = b"GATE0001") -> Pla
 
 def sample_fares(name: str, **changes: object) -> FareTable:
     """The sample table of this name ("metro", "bus"), with other entries where asked."""
-    text = files("simulator.fares").joinpath(f"{name}.json").read_text("utf-8")
-    return parse_fares({**json.loads(text), **changes}, name)
+    return parse_fares({**sample(name), **changes}, name)
+
+
+def purse_number(serial: int) -> str:
+    """The number of the sample purse with this serial, 19 digits."""
+    return f"31029901000000{serial:05d}"
 
 
 def purse_card(serial: int = 1, **changes: object) -> SimulatedCard:
     """A contactless card with ¥ 56.00 in its purse."""
-    number = f"31029901000000{serial:05d}"
-    data = TransitData(number, date(2025, 1, 8), date(2035, 1, 8), balance_fen=5600)
+    data = TransitData(purse_number(serial), date(2025, 1, 8), date(2035, 1, 8), balance_fen=5600)
     data = replace(data, **changes)  # type: ignore[arg-type]  # any field
     profile = replace(load_profile("adult-2.0"), transit=data)
     random = Random(serial).randbytes  # noqa: S311  # the same challenges in every run
@@ -122,5 +124,5 @@ def stage(
     clock = SimulatedClock(MORNING)
     random = Random(5).randbytes  # noqa: S311  # the same store in every run
     with Store.open(directory / "gate", random=random) as store:
-        sample = sample_fares("bus" if mode is Mode.SINGLE else "metro")
-        yield Stage(store, clock, Deny(), SoftwareTransitSam(), place(mode), table or sample)
+        table = table or sample_fares("bus" if mode is Mode.SINGLE else "metro")
+        yield Stage(store, clock, Deny(), SoftwareTransitSam(), place(mode), table)

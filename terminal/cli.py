@@ -54,6 +54,7 @@ COMMANDS = {
     "enrol": Entry("enrol", "make this terminal known to the back office"),
     "reset": Entry("reset", "remove this terminal's data, if nothing is lost by it"),
     "diagnose": Entry("diagnose", "find out what does not work, and what to do"),
+    "gate": Entry("gate", "open a transit gate: one decision a tap"),
     "demo": Entry("demo", "the story of a card, on simulated parts"),
     "simulate": Entry("simulate", "let worlds live in which anything may go wrong"),
     "ca": Entry("ca", "a certificate authority for development"),

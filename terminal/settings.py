@@ -267,6 +267,38 @@ class AgentSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class GateSettings:
+    """The transit gate: where it stands, what it may do on its own, and who permits its debits.
+
+    `mode` is entry, exit or single, `industry` metro, bus or ferry. `line`, `station` (4 digits)
+    and, in hex digits, `device` (16), `operator` (4), `city` (4) and `acquirer` (16) are the
+    operator's codes as cards keep them. `fares` is the fare table's file; "sim:metro" and "sim:bus"
+    are samples. `sam` is software or psam; `psam_reader` and `psam_slot` say which reader holds the
+    transport PSAM, and "sim:" is a simulated one. `max_list_age`, `needs_list`, `most_unsent` and
+    `unsent_for` bound what the gate does without the back office. `upload_every`: how often it
+    hands in what it debited.
+    """
+
+    mode: str
+    industry: str
+    line: int
+    station: str
+    device: str
+    operator: str
+    city: str
+    acquirer: str
+    fares: str
+    sam: str
+    psam_reader: str
+    psam_slot: int
+    max_list_age: timedelta
+    needs_list: bool
+    most_unsent: int
+    unsent_for: timedelta
+    upload_every: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All of it. `policy` has one entry for every function (terminal/policy.py)."""
 
@@ -284,6 +316,7 @@ class Settings:
     printer: PrinterSettings
     pin_pad: PinPadSettings
     agent: AgentSettings
+    gate: GateSettings
     policy: Policies
 
 
@@ -387,6 +420,25 @@ _READ_SECTIONS: Readers = {
         "calls_per_minute": whole(1, 100_000),
         "device_number": matching(r"[0-9A-Za-z]{0,32}", "digits or letters"),
     },
+    "gate": {
+        "mode": one_of("entry", "exit", "single"),
+        "industry": one_of("metro", "bus", "ferry"),
+        "line": whole(0, 255),
+        "station": matching(r"\d{4}", "4 digits"),
+        "device": matching(r"[0-9a-fA-F]{16}", "16 hex digits"),
+        "operator": matching(r"[0-9a-fA-F]{4}", "4 hex digits"),
+        "city": matching(r"[0-9a-fA-F]{4}", "4 hex digits"),
+        "acquirer": matching(r"[0-9a-fA-F]{16}", "16 hex digits"),
+        "fares": text,
+        "sam": one_of("software", "psam"),
+        "psam_reader": text,
+        "psam_slot": whole(0, 255),
+        "max_list_age": duration(_MINUTE, _YEAR),
+        "needs_list": flag,
+        "most_unsent": whole(1, 1_000_000),
+        "unsent_for": duration(_MINUTE, _YEAR),
+        "upload_every": duration(_SECOND, _HOUR),
+    },
 }
 _READ_POLICY: Mapping[str, Read] = {
     "scope": one_of(*_SCOPES),
@@ -485,24 +537,46 @@ _NATIONAL = {
     "mac": "00-00-00-00-00-00",
     "ip": "127.0.0.1",
 }
+_GATE = {
+    "mode": "single",
+    "industry": "bus",
+    "line": 1,
+    "station": "0101",
+    "device": "0000000000000001",
+    "operator": "0000",
+    "city": "2900",
+    "acquirer": "12002900FFFFFFFF",
+    "fares": "",
+    "sam": "psam",
+    "psam_reader": "",
+    "psam_slot": 0,
+    "max_list_age": timedelta(days=3),
+    "needs_list": True,
+    "most_unsent": 50_000,
+    "unsent_for": timedelta(days=7),
+    "upload_every": timedelta(seconds=30),
+}
 _SHANGHAI_ONLY = asdict(CardRules(regions=("31",)))
 _PROFILE_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "developer": {
         "security": _SOFTWARE_ONLY,
         "cards": asdict(CardRules()),
         "kiosk": {**_KIOSK, "screen_pin": True},
+        "gate": {**_GATE, "sam": "software", "fares": "sim:bus", "needs_list": False},
         "settlement": {**_NATIONAL, "channel": "direct"},
     },
     "kiosk": {
         "security": _PRODUCTION,
         "cards": _SHANGHAI_ONLY,
         "kiosk": _KIOSK,
+        "gate": _GATE,
         "settlement": _NATIONAL,
     },
     "point-of-use": {
         "security": _PRODUCTION,
         "cards": _SHANGHAI_ONLY,
         "kiosk": _KIOSK,
+        "gate": _GATE,
         "settlement": _NATIONAL,
     },
 }
@@ -532,6 +606,7 @@ def load_settings(file: Path | None, environ: Mapping[str, str]) -> Settings:
         limits=Limits(**sources.section("limits", defaults["limits"])),
         kiosk=KioskSettings(**sources.section("kiosk", defaults["kiosk"])),
         offline=OfflineSettings(**sources.section("offline", defaults["offline"])),
+        gate=GateSettings(**sources.section("gate", defaults["gate"])),
         settlement=SettlementSettings(**sources.section("settlement", defaults["settlement"])),
         printer=PrinterSettings(**sources.section("printer", defaults["printer"])),
         pin_pad=PinPadSettings(**sources.section("pin_pad", defaults["pin_pad"])),

@@ -27,7 +27,7 @@ from apdu.status import (
 )
 from apdu.transit import NoTransitPurse, TransitPurse
 from apdu.transit_purchase import Offer, PurseCommands, PurseReceipt, PurseTooLow, Sfi
-from apdu.transit_records import Journey, JourneyKind, bcd_time
+from apdu.transit_records import Journey, JourneyKind, LogRow, bcd_time
 from apdu.transit_sam import PurseIdentity, PursePermit, PurseRequest, TransitSam
 from backend_client.transit_messages import Tap
 from terminal.clock import Clock
@@ -84,7 +84,8 @@ class Gate:
         self._book = book
         self._clock = clock
         self._permitted: int | None = None
-        self._grey = {row.tap.purse_number: row for row in book.grey()}
+        self._grey = self._waiting()
+        self._is_sure = True
 
     def serve(self, reader: Reader) -> TapResult:
         """The card that is in `reader`'s field, from connecting to letting go of it."""
@@ -116,6 +117,8 @@ class Gate:
         except PurseTooLow:
             return TapResult(Light.STOP, GateReason.TOO_LITTLE)
         except (SecurityModuleError, TerminalError) as error:
+            # A write that was reported failed may have been done: look again before the next tap.
+            self._is_sure = False
             log.warning("the gate cannot serve: %s", error.code)
             return TapResult(Light.STOP, GateReason.OUT_OF_SERVICE, detail=error.code)
         except NoTransitPurse as error:
@@ -126,6 +129,8 @@ class Gate:
             return TapResult(Light.AGAIN, GateReason.TAP_AGAIN, detail=error.code)
 
     def _tap(self, card: PurseOnGate) -> TapResult:
+        if not self._is_sure:
+            self._grey, self._is_sure = self._waiting(), True
         now = self._clock.now()
         grey = self._grey.get(card.number)
         if grey is not None:
@@ -138,6 +143,10 @@ class Gate:
         if isinstance(ride, GateReason):
             raise _Stop(ride)
         return self._debited(card, ride, now)
+
+    def _waiting(self) -> dict[str, TapRow]:
+        """The torn taps by their purse's number; of several of one purse the last."""
+        return {row.tap.purse_number: row for row in self._book.grey()}
 
     def _admit(self, card: PurseOnGate, now: datetime) -> None:
         """Raise `_Stop` where gate or card may not be used now."""
@@ -190,20 +199,36 @@ class Gate:
         return TapResult(Light.GO, fen=row.tap.fen, balance_fen=left, resumed=resumed)
 
     def _settled(self, card: PurseOnGate, grey: TapRow, now: datetime) -> TapResult | None:
-        """Find out what became of a torn tap. None where the tap that is going on is a new one."""
+        """Find out what became of a torn tap. None where the tap that is going on is a new one.
+
+        A proof says that the card counted so far, not by whose debit: when ours never reached it,
+        another gate's took the same place. So the card's log has the last word on whose it was.
+        """
         tap = grey.tap
         proof = card.commands.proof(PurseKind.COMPOSITE, tap.card_sequence)
-        if proof is not None:
+        if proof is not None and _is_ours(card.commands.log_row(1), tap):
             result = self._closed(grey, proof, tap.balance_before_fen - tap.fen, resumed=True)
             return result if now - tap.at <= RETURN_WINDOW else None
-        offer = card.commands.begin(
-            0, terminal=self._sam.terminal, key_index=self._sam.key_index, composite=True
-        )
-        if offer.sequence < tap.card_sequence:
+        if proof is not None or self._is_certainly_undone(card, tap):
             self._book.void(grey)
         # Else the card was used elsewhere since: the row stays grey, and the clearing decides.
         del self._grey[card.number]
         return None
+
+    def _is_certainly_undone(self, card: PurseOnGate, tap: Tap) -> bool:
+        """Whether the card has not counted so far, or counted so far by another debit."""
+        offer = card.commands.begin(
+            0, terminal=self._sam.terminal, key_index=self._sam.key_index, composite=True
+        )
+        if offer.sequence < tap.card_sequence:
+            return True
+        rows = card.commands.log()
+        return any(
+            row.sequence == tap.card_sequence
+            and row.kind != PurseKind.LOAD
+            and not _is_ours(row, tap)
+            for row in rows
+        )
 
     def _permit(
         self, card: PurseOnGate, ride: Ride, offer: Offer, now: datetime
@@ -259,6 +284,16 @@ class Gate:
             list_version=self.deny.version,
             tac=None,
         )
+
+
+def _is_ours(row: LogRow | None, tap: Tap) -> bool:
+    """Whether a row of the card's log is this tap's debit."""
+    return row is not None and (row.sequence, row.fen, row.terminal.hex(), row.at) == (
+        tap.card_sequence,
+        tap.fen,
+        tap.terminal,
+        tap.at,
+    )
 
 
 class PurseOnGate:

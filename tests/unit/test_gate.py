@@ -442,3 +442,15 @@ def test_no_purse_number_is_readable_on_the_disk(bus: Stage, tmp_path: Path) -> 
     content = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
     assert b"3102990100000000077" not in content
     assert b"purse_number" not in content
+
+
+def test_a_proof_of_another_gates_debit_is_not_taken_for_ours(bus: Stage) -> None:
+    """Ours never reached the card; another gate's debit took the same place in its count."""
+    card = purse_card()
+    torn_at(card, DEBIT, after=False)
+    bus.tap(card)
+    used_elsewhere(bus, card)
+    bus.clock.advance(timedelta(minutes=1))
+    result = bus.tap(card)
+    assert (result.opens, result.resumed) == (True, False)
+    assert bus.book.counts()[TapState.VOID] == 1
