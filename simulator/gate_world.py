@@ -141,7 +141,7 @@ class GateWorld:
             open_engine("sqlite://"), clock=self.clock, random=self.random.randbytes
         )
         self.network = Network(InProcessTransport(self.city.api))
-        token = self.city.enrolled("point-of-use").token
+        token = self.city.enrolled("point-of-use", role="gate").token
         self.client = BackendClient(
             Calls(
                 self.network,

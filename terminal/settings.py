@@ -49,8 +49,10 @@ OTHER_VARIABLES = frozenset(
         "SSCT_FUZZ_COMMANDS",
         "SSCT_FUZZ_EXAMPLES",
         "SSCT_FUZZ_REQUESTS",
+        "SSCT_GATE_WORLDS",
         "SSCT_REQUIRE_REAL",
         "SSCT_SOAK_VISITS",
+        "SSCT_TAP_MINUTES",
     }
 )
 """Variables of this project that are not settings."""

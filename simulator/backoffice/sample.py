@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from backend_client.calls import Calls
 from backend_client.client import BackendClient
-from backend_client.messages import CardRef, Enrolment, EnrolmentRequest, Profile
+from backend_client.messages import CardRef, Enrolment, EnrolmentRequest, Profile, Role
 from simulator.backoffice import seed
 from simulator.backoffice.api import Api
 from simulator.backoffice.authority import Authority
@@ -95,10 +95,11 @@ class SampleCity:
         profile: Profile,
         institution: str = HOSPITAL,
         *,
+        role: Role | None = None,
         previous_token: str | None = None,
     ) -> Enrolment:
-        """Enrol a terminal, or one that has `previous_token` once more."""
-        code, _ = self.backoffice.staff.create_enrolment_code(institution, profile)
+        """Enrol a terminal, or one that has `previous_token` once more; `role` is the profile's."""
+        code, _ = self.backoffice.staff.create_enrolment_code(institution, profile, role)
         request = EnrolmentRequest(code, profile, previous_token=previous_token)
         return self.client(None).enrol(request)
 

@@ -35,19 +35,20 @@ class ListInForce:
     @property
     def version(self) -> int | None:
         """See `DenyList`."""
-        held = self._blacklist.in_force()
-        return held.head.version if held else None
+        head = self._blacklist.head()
+        return head.version if head else None
 
     @property
     def issued_at(self) -> datetime | None:
         """See `DenyList`."""
-        held = self._blacklist.in_force()
-        return held.head.issued_at if held else None
+        head = self._blacklist.head()
+        return head.issued_at if head else None
 
     def stops(self, purse_number: str, now: datetime) -> bool:
         """See `DenyList`. Card-number ranges are of social security cards and name no purse."""
-        found = self._blacklist.find(listed_id(purse_number), "")
-        return any(terms.apply("transport", now) for terms in found)
+        listed = listed_id(purse_number)
+        found = self._blacklist.lookup(listed, "")
+        return any(entry.applies(listed, "", "transport", now) for entry in found)
 
 
 def place_of(settings: GateSettings) -> Place:

@@ -41,6 +41,9 @@ _KEY_CHECK = "key_check"
 Disk = Callable[..., sqlite3.Connection]
 """What makes the connections to a SQLite file: `sqlite3.Connection`, or one of its kind."""
 
+_SYNCED = "synced"
+"""Whether a connection waits for the disk, in what SQLAlchemy keeps with it."""
+
 
 class Store:
     """An open store. Make one with `Store.open`, and close it."""
@@ -119,12 +122,14 @@ class Store:
             yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
+    def writing(self, *, synced: bool = True) -> Iterator[Connection]:
         """A transaction; durable when the block ends, undone when it raises.
 
-        Raises `StoreFull` and the other `StoreError`s; then nothing was written.
+        One that is not `synced` outlives the program at once, and a power cut from the next synced
+        one on: for what can be found out again, where waiting for the disk would keep people
+        waiting. Raises `StoreFull` and the other `StoreError`s; then nothing was written.
         """
-        writer = self.engine.execution_options(immediate=True)
+        writer = self.engine.execution_options(immediate=True, synced=synced)
         with self._writers, typed_faults(), writer.begin() as connection:
             yield connection
 
@@ -220,7 +225,11 @@ def _engine(file: Path, disk: Disk) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        immediate = connection.get_execution_options().get("immediate", False)
+        options = connection.get_execution_options()
+        immediate, synced = options.get("immediate", False), options.get("synced", True)
+        if connection.info.get(_SYNCED, True) is not synced:
+            connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if synced else 'NORMAL'}")
+            connection.info[_SYNCED] = synced
         connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
     return engine

@@ -83,7 +83,11 @@ class TapBook:
         return TapRow(key[0], TapState.GREY, one)
 
     def finish(self, grey: TapRow, tac: bytes) -> TapRow:
-        """The card took the debit; durable on return."""
+        """The card took the debit.
+
+        It does not wait for the disk, so that the gate opens sooner: the next tap's row does. After
+        a power cut in between the row is grey again, and the card still has its proof.
+        """
         return self._close(grey, TapState.DONE, replace(grey.tap, tac=tac))
 
     def void(self, grey: TapRow) -> TapRow:
@@ -138,7 +142,7 @@ class TapBook:
             "becomes": state.value,
             "content": self._seal(closed),
         }
-        with self._store.writing() as connection:
+        with self._store.writing(synced=False) as connection:
             changed = connection.execute(_CLOSE, values).rowcount
         # One that was handed in as it was is handed in again, with the card's word.
         return TapRow(grey.id, state, closed) if changed else self._reopen(grey, state, closed)
