@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from threading import Lock
@@ -27,6 +28,7 @@ from simulator.city import card_ref
 from simulator.clock import SimulatedClock
 from simulator.network import Fault
 from simulator.office import OfficeRefused
+from simulator.portrait import portrait
 from simulator.scene import Scene
 from terminal.kiosk.assembly import RunningKiosk
 
@@ -34,6 +36,7 @@ log = logging.getLogger(__name__)
 
 LONGEST_STEP = timedelta(days=400)
 
+_WITH_PHOTO = ("adult-3.0", "adult-2.0")
 _FILES = Path(__file__).parent / "panel"
 
 
@@ -65,7 +68,11 @@ class Panel:
         if profile not in BUILT_IN:
             raise PanelRefused(f"there is no profile {profile!r}")
         if profile not in self._chips:
-            self._chips[profile] = SimulatedCard(load_profile(profile), random=self._random)
+            described = load_profile(profile)
+            if profile in _WITH_PHOTO:
+                files = {**described.files, "SSSEEF08": {"hex": portrait().hex().upper()}}
+                described = replace(described, files=files)
+            self._chips[profile] = SimulatedCard(described, random=self._random)
         return self._chips[profile]
 
     def insert(self, profile: str) -> None:

@@ -324,6 +324,7 @@ class Terminal:
             new_id=self._new_id,
             catalogue=self._catalogue,
             refresh=self._refresh,
+            photo=session.photo,
         )
 
     def errand(self, face: str) -> Errand:

@@ -33,6 +33,7 @@ class Function(StrEnum):
     BANK = "bank"
     ECARD = "ecard"
     CATALOGUE = "catalogue"
+    TRANSIT = "transit"
 
     @property
     def is_value(self) -> bool:
@@ -125,6 +126,9 @@ KIOSK: Policies = {
         accepts_old_card=True,
         accepts_lost=True,
         accepts_out_of_date=True,
+    ),
+    Function.TRANSIT: replace(
+        _OFFLINE, scope="transport", requires_activation=False, requires_pin=False
     ),
 }
 """A terminal that nobody watches: the PIN is asked for everything but reading the card's face."""

@@ -83,12 +83,22 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture for the holder alone: its media type, its bytes, and what it shows in words."""
+
+    media_type: str
+    data: bytes = field(repr=False)
+    shows: Text
+
+
+@dataclass(frozen=True, slots=True)
 class Details:
-    """Facts in sections, to be read at the holder's own pace."""
+    """Facts in sections, to be read at the holder's own pace. Faces that can show `picture`."""
 
     title: Text
     sections: tuple[Section, ...]
     cancellable: bool = True
+    picture: Picture | None = None
 
     def accepts(self, answer: Answer) -> bool:
         """Takes "seen"."""

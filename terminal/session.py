@@ -8,6 +8,7 @@ as a `CardError`, and the reader is free again before it is.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 from apdu.channel import CardChannel
@@ -17,9 +18,12 @@ from apdu.sam import SecureAccessModule
 from apdu.ssc.basic import BasicData, basic_data
 from apdu.ssc.card import SocialSecurityCard
 from apdu.ssc.files import Generation, file_map
-from apdu.status import NotAuthentic
+from apdu.ssc.photo import Photo, read_photo
+from apdu.status import CardError, CardRemoved, CardReset, NoAnswer, NotAuthentic
 from apdu.trace import Trace
 from terminal.circumstances import CardFacts
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,19 @@ class CardSession:
         Raises `CardRemoved`, `CardReset` or `NotAuthentic`.
         """
         self.card.authenticate(self._sam)
+
+    def photo(self) -> Photo | None:
+        """The holder's photograph; None where the card has none that can be shown.
+
+        Raises `CardRemoved` and the other errors of the line.
+        """
+        try:
+            return read_photo(self.card, self._sam)
+        except (CardRemoved, CardReset, NoAnswer):
+            raise
+        except CardError as error:  # none, not readable with this terminal's keys, or damaged
+            log.info("no photograph: %s", error.code)
+            return None
 
     def close(self) -> None:
         """Power the card off and free the reader. May be called more than once."""

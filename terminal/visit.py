@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from apdu.sam import PurchaseModule, SecureAccessModule
     from apdu.ssc.basic import BasicData
     from apdu.ssc.card import SocialSecurityCard
+    from apdu.ssc.photo import Photo
     from backend_client.channels.channel import SettlementChannel
     from backend_client.client import BackendClient
     from backend_client.life_messages import Catalogue
@@ -35,7 +36,8 @@ class Visit:
     decisions. `channel` is how bills are settled here, `channel_of(operation)` how that one was.
     `sam` holds the terminal's keys, `purchases` is the module that debits, None where it cannot.
     `outbox` is what waits to be uploaded, `offline` how much may. `new_id`, `catalogue` and
-    `refresh` are those of `errand.Desk`. `place` is the institution's name, for receipts.
+    `refresh` are those of `errand.Desk`. `photo()` reads the holder's photograph, if the card has
+    one. `place` is the institution's name, for receipts.
     `pin_verified` is set once the holder has given the right PIN; the card remembers it until it is
     powered off.
     """
@@ -60,6 +62,7 @@ class Visit:
     new_id: Callable[[], str]
     catalogue: Callable[[], Catalogue | None]
     refresh: Callable[[], None]
+    photo: Callable[[], Photo | None] = lambda: None
     pin_verified: bool = False
 
     @property

@@ -30,6 +30,7 @@ from terminal.functions import (
     replacement,
     settlement,
     standing,
+    transit,
 )
 from terminal.policy import Function
 from terminal.text import Text
@@ -68,6 +69,7 @@ FUNCTIONS: Mapping[Function, Entry] = MappingProxyType(
         Function.BANK: Entry(Text("金融服务功能", "Bank function"), bank.flow),
         Function.ECARD: Entry(Text("电子社保卡", "Electronic card"), ecard.flow),
         Function.CATALOGUE: Entry(_CATALOGUE, catalogue.flow),
+        Function.TRANSIT: Entry(Text("交通钱包", "Transport purse"), transit.flow),
     }
 )
 

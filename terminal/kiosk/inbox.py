@@ -7,11 +7,12 @@ gone does not count on the next one.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Condition
 
 from apdu.pin import Pin
 from terminal.clock import Clock
+from terminal.screens import Identity
 
 LONGEST_QUEUE = 64
 """More presses than anybody makes before they are heard; the rest are dropped."""
@@ -19,10 +20,10 @@ LONGEST_QUEUE = 64
 
 @dataclass(frozen=True, slots=True)
 class Pressed:
-    """An answer to the screen `revision`: the key of an option, yes or no, or None for "seen"."""
+    """An answer to the screen `revision`, as its screen takes it; a PIN never comes this way."""
 
     revision: int
-    answer: str | bool | None
+    answer: str | bool | Identity | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

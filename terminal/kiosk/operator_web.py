@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -21,6 +21,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from backend_client.errors import BackendError
 from terminal.clock import local
 from terminal.devices.protocols import Printer
 from terminal.errors import ConfigurationError, TerminalError, explain
@@ -30,14 +31,15 @@ from terminal.kiosk.metrics import CONTENT_TYPE, health, metrics
 from terminal.kiosk.operator_login import LoginRefused, Logins
 from terminal.kiosk.recent_log import RecentLog
 from terminal.kiosk.web import STATIC, read_body
-from terminal.receipt import Receipt, ReceiptLine
+from terminal.receipt import Receipt, ReceiptLine, yuan
+from terminal.reconciliation import SCHEME_NAMES, Report, reconcile
 from terminal.store.journal_view import latest_steps
 from terminal.text import Text
 
 COOKIE = "ssct_operator"
 POLICY = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'"
 _SHOWN = 200
-_PAGES = ("overview", "journal", "open", "audit", "log")
+_PAGES = ("overview", "journal", "open", "reconciliation", "audit", "log")
 _TEST = Text("打印测试", "Printer test")
 _TEST_NOTE = Text("社会保障卡自助终端：中文、数字、二维码。", "Chinese, digits and a code.")
 
@@ -64,6 +66,8 @@ class OperatorWeb:
             undefined=StrictUndefined,
         )
         self._templates.filters["when"] = _when
+        self._templates.filters["yuan"] = yuan
+        self._templates.globals["schemes"] = SCHEME_NAMES
         self.app = Starlette(
             routes=[
                 Route("/health", self._health),
@@ -74,6 +78,7 @@ class OperatorWeb:
                 Route("/logout", self._logout, methods=["POST"]),
                 Route("/sync", self._sync, methods=["POST"]),
                 Route("/print", self._print, methods=["POST"]),
+                Route("/reconciliation", self._reconciliation),
                 Route("/", self._page),
                 Route("/{page}", self._page),
             ],
@@ -124,6 +129,29 @@ class OperatorWeb:
         if not self._known(request):
             return RedirectResponse("/login", 303)
         return self._show(name, **await run_in_threadpool(self._facts, name))
+
+    async def _reconciliation(self, request: Request) -> Response:
+        """One day against the centre's ledger; without a day only the question which."""
+        if not self._known(request):
+            return RedirectResponse("/login", 303)
+        asked = request.query_params.get("day", "")
+        if not asked:
+            return self._show("reconciliation", day="", report=None, said="")
+        try:
+            day = date.fromisoformat(asked)
+            report = await run_in_threadpool(self._reconciled, day)
+        except ValueError:
+            said = "日期不对。 Not a day: YYYY-MM-DD."
+            return self._show("reconciliation", 400, day="", report=None, said=said)
+        except (BackendError, TerminalError) as error:
+            told = explain(error)
+            said = f"[{told.code}] {told.text} {told.remedy}"
+            return self._show("reconciliation", 503, day=asked, report=None, said=said)
+        return self._show("reconciliation", day=asked, report=report, said="")
+
+    def _reconciled(self, day: date) -> Report:
+        terminal = self._parts.kiosk.terminal
+        return reconcile(terminal.journal, terminal.centre.channel, day)
 
     async def _sync(self, request: Request) -> Response:
         if not self._known(request):

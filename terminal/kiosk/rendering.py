@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Mapping
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -10,6 +12,7 @@ import segno
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from terminal.clock import local
 from terminal.kiosk.views import (
     Attract,
     Checking,
@@ -24,15 +27,19 @@ from terminal.kiosk.wording import WORDS
 from terminal.mask import mask
 from terminal.receipt import Receipt
 from terminal.screens import (
+    AskIdentity,
     AskPin,
+    AskScan,
     Choose,
     Confirm,
     Details,
     Message,
+    Picture,
     Progress,
     ReceiptScreen,
     Row,
     Screen,
+    ShowQr,
 )
 from terminal.text import Text
 
@@ -48,6 +55,9 @@ _SCREENS: Mapping[type[Screen], str] = {
     Details: "details",
     Choose: "choose",
     AskPin: "ask_pin",
+    AskIdentity: "ask_identity",
+    AskScan: "ask_scan",
+    ShowQr: "show_qr",
     Confirm: "confirm",
     Progress: "progress",
     ReceiptScreen: "receipt",
@@ -83,6 +93,9 @@ def render(page: Page) -> str:
             value=wanted.value,
             has_personal=_has_personal(page.view),
             qr=receipt_qr,
+            code=qr_code,
+            clock=_time_of_day,
+            picture=_data_address,
         )
     )
 
@@ -110,7 +123,12 @@ def receipt_qr(receipt: Receipt, language: str) -> Markup:
     while len(text.encode()) > _QR_LONGEST:
         lines.pop()
         text = "\n".join(lines)
-    code = segno.make(text, error="l", micro=False)
+    return qr_code(text)
+
+
+def qr_code(content: str) -> Markup:
+    """A code that holds `content`, as a drawing within the page."""
+    code = segno.make(content, error="l", micro=False)
     svg = code.svg_inline(scale=4, border=2, omitsize=True, dark="#000", light="#fff")
     return Markup(svg)  # noqa: S704 - drawn by segno from numbers alone
 
@@ -138,10 +156,19 @@ class _Wanted:
         return mask(said) if row.personal and not self._reveal else said
 
 
+def _time_of_day(instant: datetime) -> str:
+    return local(instant).strftime("%H:%M:%S")
+
+
 def _has_personal(view: View) -> bool:
     if not (isinstance(view, Task) and isinstance(view.screen, Details | Confirm)):
         return False
     return any(row.personal for section in view.screen.sections for row in section.rows)
+
+
+def _data_address(picture: Picture) -> str:
+    """The picture within the page itself, so that no second request could be kept anywhere."""
+    return f"data:{picture.media_type};base64,{b64encode(picture.data).decode()}"
 
 
 @cache

@@ -56,7 +56,7 @@ def _of(terminal: Terminal) -> Standing:
         return Standing(_NOT_ENROLLED, "TERMINAL_NOT_ENROLLED")
     head = terminal.blacklist.head()
     policy = terminal.settings.policy
-    if head is None and all(one.needs_list for one in policy.values()):
+    if head is None and policy[Function.READ].needs_list:
         return Standing(_NO_LIST, "LIST_MISSING")
     limits = []
     if not terminal.clock_guard.trusted():

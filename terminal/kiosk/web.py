@@ -25,9 +25,10 @@ from terminal.kiosk.inbox import CancelPressed, Inbox, PinKey, Pressed, Touched
 from terminal.kiosk.rendering import html_lang, render, template_of, warning_words
 from terminal.kiosk.stage import CHOICES, Stage
 from terminal.kiosk.views import Page
+from terminal.screens import Identity
 
 COOKIE = "ssct_kiosk"
-LONGEST_BODY = 1024
+LONGEST_BODY = 4096
 HEARTBEAT = 15.0
 """Seconds between signs of life to a page that has nothing new to show."""
 
@@ -112,6 +113,8 @@ class KioskWeb:
         match kind, value:
             case "answer", (str() | bool() | None):
                 happening: Any = Pressed(revision, value)
+            case "identity", {"name": str(name), "ssn": str(ssn)}:
+                happening = Pressed(revision, Identity(name, ssn))
             case "cancel", None:
                 happening = CancelPressed(revision)
             case "key", str() if value in _KEYS:

@@ -61,10 +61,20 @@ WORDS: Mapping[str, Text] = {
     "still_there": Text("您还在吗？", "Are you still there?"),
     "seconds": Text("秒后结束并退卡", "seconds until this ends"),
     "stay": Text("继续使用", "I need more time"),
+    "qr": Text("二维码", "QR code"),
+    "valid_until": Text("{time}前有效", "Good until {time}"),
+    "hold_code": Text(
+        "请将手机上的二维码对准扫码口", "Hold the code on your telephone before the scanner"
+    ),
+    "scanned": Text("二维码内容", "Content of the code"),
+    "holder_name": Text("姓名", "Name"),
+    "ssn": Text("社会保障号码", "Social security number"),
+    "document": Text(
+        "也可以把身份证放在阅读区。", "You may also lay your identity card on the reader."
+    ),
     "tone_info": Text("提示", "Note"),
     "tone_success": Text("完成", "Done"),
     "tone_warning": Text("注意", "Attention"),
     "tone_error": Text("不能办理", "Not possible"),
-    "photo": Text("持卡人照片", "Photograph of the holder"),
 }
 """Every word by its name, as the templates use it."""

@@ -14,6 +14,7 @@ from terminal.kiosk.inbox import CancelPressed, Inbox, PinKey, Pressed, Touched
 from terminal.kiosk.stage import Stage
 from terminal.kiosk.views import Checking, Preferences
 from terminal.kiosk.web import COOKIE, KioskWeb
+from terminal.screens import Identity
 
 from .asgi import ask
 
@@ -81,6 +82,10 @@ def test_a_press_from_another_page_does_not_count(
         (b'{"revision": 3, "press": "answer", "value": "query"}', Pressed(3, "query")),
         (b'{"revision": 3, "press": "answer", "value": true}', Pressed(3, True)),
         (b'{"revision": 3, "press": "answer", "value": null}', Pressed(3, None)),
+        (
+            b'{"revision": 3, "press": "identity", "value": {"name": "A", "ssn": "1"}}',
+            Pressed(3, Identity("A", "1")),
+        ),
         (b'{"revision": 3, "press": "cancel", "value": null}', CancelPressed(3)),
         (b'{"revision": 3, "press": "key", "value": "7"}', PinKey(3, "7")),
         (b'{"revision": 3, "press": "touch", "value": null}', Touched()),
@@ -103,7 +108,7 @@ def test_a_press_is_put_into_the_inbox(
         (b'{"revision": 1, "press": "key", "value": "12"}', 400),
         (b'{"revision": 1, "press": "answer", "value": 1.5}', 400),
         (b'{"revision": 1, "press": "explode", "value": null}', 400),
-        (b'{"revision": 1, "press": "answer", "value": "' + b"x" * 2000 + b'"}', 413),
+        (b'{"revision": 1, "press": "answer", "value": "' + b"x" * 5000 + b'"}', 413),
     ],
 )
 def test_anything_else_is_refused(app: ASGIApp, inbox: Inbox, body: bytes, status: int) -> None:

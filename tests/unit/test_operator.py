@@ -149,7 +149,7 @@ def _connected(port: int) -> object:
     return printer
 
 
-@pytest.mark.parametrize("path", ["/", "/journal", "/open", "/audit", "/log"])
+@pytest.mark.parametrize("path", ["/", "/journal", "/open", "/reconciliation", "/audit", "/log"])
 def test_every_page_needs_a_login(office: Office, path: str) -> None:
     answer = office.get(path)
     assert (answer.status, answer.headers["location"]) == (303, "/login")
@@ -191,6 +191,17 @@ def test_the_log_keeps_our_lines_and_of_others_only_that_there_was_one(office: O
     assert "GET of something" not in page
     assert "sqlalchemy" in page
     assert "张三" not in page
+
+
+def test_a_day_is_reconciled_or_it_is_said_why_not(office: Office) -> None:
+    key = office.log_in()
+    away = ask(office.web.app, "/reconciliation", cookie(key), query="day=2026-03-16")
+    assert (away.status, b"[BACKEND_" in away.body) == (503, True)
+    assert ask(office.web.app, "/reconciliation", cookie(key), query="day=x").status == 400
+
+
+def cookie(key: str) -> dict[str, str]:
+    return {"host": HOST, "cookie": f"{COOKIE}={key}"}
 
 
 def test_health_and_metrics_need_no_login(office: Office) -> None:

@@ -79,7 +79,8 @@ function replace(page) {
   html.dataset.revision = String(page.revision);
   holder.innerHTML = page.html;
   const title = holder.querySelector("h1");
-  (document.getElementById(focused || "title") || title).focus({ preventScroll: true });
+  const wanted = focused || (holder.querySelector("[data-scan]") ? "scan" : "title");
+  (document.getElementById(wanted) || title).focus({ preventScroll: true });
   if (!same || page.voice !== voice) {
     say(page.voice);
   }
@@ -202,12 +203,33 @@ document.addEventListener("click", (event) => {
     press("cancel");
   } else if (data.answer !== undefined) {
     press("answer", JSON.parse(data.answer));
+  } else if (data.type) {
+    type(data.type);
+  } else if (data.send) {
+    send(data.send);
   } else if (button.id === "below") {
     const scroller = holder.querySelector(".scroll");
     scroller.scrollBy({ top: scroller.clientHeight * 0.8 });
     touched();
   }
 });
+
+// What is typed into a field stays there until it is sent; the next screen takes it away.
+
+function type(key) {
+  const field = document.getElementById("ssn");
+  field.value = key === "erase" ? field.value.slice(0, -1) : (field.value + key).slice(0, 18);
+  touched();
+}
+
+function send(what) {
+  if (what === "scan") {
+    press("answer", document.getElementById("scan").value.trim());
+  } else {
+    const [name, ssn] = ["name", "ssn"].map((id) => document.getElementById(id).value.trim());
+    press("identity", { name, ssn });
+  }
+}
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.altKey || event.metaKey) {
@@ -220,7 +242,13 @@ document.addEventListener("keydown", (event) => {
     }
     return;
   }
-  const pad = holder.querySelector(".pad") !== null;
+  const pad = holder.querySelector(".pad [data-key]") !== null;
+  const sends = holder.querySelector("[data-send]");
+  if (sends && event.key === "Enter" && document.activeElement?.tagName === "INPUT") {
+    event.preventDefault();
+    send(sends.dataset.send);
+    return;
+  }
   if (event.key === "Escape" && holder.querySelector("[data-cancel]")) {
     event.preventDefault();
     press("cancel");

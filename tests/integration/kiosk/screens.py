@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import secrets
 import sys
 import tempfile
 from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import sync_playwright
 
 from simulator.clock import SimulatedClock
@@ -21,6 +23,9 @@ LOOKS = {
     "portrait-zh-large": ((720, 1280), ("large",)),
     "portrait-en-contrast": ((720, 1280), ("language", "contrast")),
 }
+
+COLOURS = 48
+"""Of a picture: the pages have few, and the repository stays small."""
 
 
 def main(directory: Path, *names: str) -> None:
@@ -39,7 +44,8 @@ def main(directory: Path, *names: str) -> None:
                 hall.usually(*likes)
                 (directory / name).mkdir(parents=True, exist_ok=True)
                 for stop in stops(hall):
-                    page.screenshot(path=directory / name / f"{stop}.png")
+                    picture = Image.open(io.BytesIO(page.screenshot()))
+                    picture.quantize(COLOURS).save(directory / name / f"{stop}.png", optimize=True)
         browser.close()
 
 

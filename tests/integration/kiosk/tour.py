@@ -48,6 +48,7 @@ def _card(hall: Hall) -> Iterator[str]:
     yield "my-card"
     hall.press("reveal")
     hall.shows("张三")
+    hall.page.locator("img.photo").wait_for()
     yield "my-card-in-full"
     hall.press("next")
     hall.at("menu")
