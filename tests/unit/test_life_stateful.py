@@ -40,9 +40,12 @@ LISTED = {
     State.VOID: "void",
     State.STOPPED: "stopped",
 }
+COUNTER = By(Channel.COMMUNITY_POINT, "somebody")
 BYS = st.sampled_from(
-    [By(channel, "somebody") for channel in Channel if channel is not Channel.TIME]
+    [COUNTER] * 6 + [By(channel, "somebody") for channel in Channel if channel is not Channel.TIME]
 )
+"""Mostly a counter, which may do nearly everything, so that courses of events go deep."""
+
 CARDS = st.integers(0, 30)
 
 
@@ -134,6 +137,9 @@ class Lives(RuleBasedStateMachine):
 
     @rule(card=CARDS, cause=st.sampled_from(Cause), by=BYS, point=st.integers(1, 3))
     def on_the_spot(self, card: int, cause: Cause, by: By, point: int) -> None:
+        self.on_the_spot_at(card, cause, by, point)
+
+    def on_the_spot_at(self, card: int, cause: Cause, by: By, point: int) -> None:
         new = sample_ref(100 + len(self.cards))
 
         def work() -> None:
@@ -141,6 +147,11 @@ class Lives(RuleBasedStateMachine):
             self.cards.append(new)
 
         self.attempt(work)
+
+    @rule(card=CARDS)
+    def exchange(self, card: int) -> None:
+        """The shortest way to a void card."""
+        self.on_the_spot_at(card, Cause.DAMAGED, COUNTER, 1)
 
     @rule(hours=st.integers(1, 200))
     def time_passes(self, hours: int) -> None:
