@@ -94,6 +94,15 @@ class Calls:
             request, lambda reply: _answer(reply, answer, self._now(), authorised)
         )
 
+    def fetch(self, request: Request) -> Reply:
+        """A question that may be asked again, answered with bytes."""
+
+        def good(reply: Reply) -> Reply:
+            _good(reply, self._now())
+            return reply
+
+        return self._repeated(self._signed(request, authorised=True), good)
+
     def exchange(self, path: str, body: bytes, *, repeat: bool) -> bytes:
         """Bytes in a format that is not ours, and the bytes of a good answer.
 

@@ -1,6 +1,6 @@
 """The back office as the terminal sees it: one method an operation.
 
-Reads, and the blacklist, are repeated a few times. What changes something (`activate`, `confirm`,
+Reads are repeated a few times. What changes something (`activate`, `confirm`,
 `reverse`, `enrol`) is sent exactly once: the journal decides what happens after an unknown outcome.
 An answer about another card, number or bill than the one asked about is `BadMessage`. Card and
 operation travel in bodies, never in URLs.
@@ -12,12 +12,12 @@ from backend_client.calls import Calls, same
 from backend_client.certificates import CertificateClient
 from backend_client.hsm import HsmClient
 from backend_client.life import LifeClient
+from backend_client.list_client import ListClient
 from backend_client.messages import (
     AccountOverview,
     ActivationRequest,
     ActivationResult,
     BillList,
-    BlacklistUpdate,
     CardRef,
     CardStatus,
     ConfirmRequest,
@@ -40,9 +40,9 @@ from backend_client.transport import Request
 class BackendClient:
     """Calls the back office over a transport. Safe to share between threads.
 
-    `life` holds what there is about losses, applications and the electronic card, `money` what
-    there is about money beyond trial and confirm, `certificates` what there is about the terminal's
-    own certificate, `hsm` the keys of a terminal without a PSAM, `transit` what a gate hands in.
+    `life` holds what there is about losses, applications and the electronic card, `lists` about the
+    blacklist, `money` about money beyond trial and confirm, `certificates` about the terminal's own
+    certificate, `hsm` the keys of a terminal without a PSAM, `transit` what a gate hands in.
     `now` gives timezone-aware instants, `sleep` takes seconds, `random(n)` gives n random bytes.
     Every method raises `Unreachable`, `NoReply`, `Refused`, `NotEnrolled` or `BadMessage`, and
     `BadRequest`, before anything is sent, for a message that breaks the contract.
@@ -51,6 +51,7 @@ class BackendClient:
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
         self.life = LifeClient(calls)
+        self.lists = ListClient(calls)
         self.money = MoneyClient(calls)
         self.certificates = CertificateClient(calls)
         self.hsm = HsmClient(calls)
@@ -132,7 +133,3 @@ class BackendClient:
         reversal = self._calls.change("/v1/operations/reverse", request, Reversal, key=number)
         same(reversal.number, number, "/number")
         return reversal
-
-    def blacklist_update(self, since: int) -> BlacklistUpdate:
-        """What is new since a version of the blacklist; 0 asks for a snapshot."""
-        return self._calls.read(Request("GET", f"/v1/blacklist?since={since:d}"), BlacklistUpdate)

@@ -6,9 +6,12 @@ caller for ever. Here every wait is cut to what is left of the exchange, also in
 
 from __future__ import annotations
 
+import socket
 import ssl
 import threading
+import weakref
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from math import inf
 from typing import Any
 
@@ -47,6 +50,7 @@ class BoundedTransport(httpx2.HTTPTransport):
 
     def __init__(self, verify: ssl.SSLContext | bool, deadline: Deadline) -> None:
         context = httpx2.create_ssl_context(verify=verify, trust_env=False)
+        self._opened: weakref.WeakSet[_BoundedStream] = weakref.WeakSet()
         super().__init__(verify=context, trust_env=False)
         self._pool.close()
         # httpx2 hands no network backend through, so its pool is replaced by one that has ours.
@@ -55,16 +59,25 @@ class BoundedTransport(httpx2.HTTPTransport):
             max_connections=100,
             max_keepalive_connections=20,
             keepalive_expiry=5.0,
-            network_backend=_BoundedNetwork(deadline),
+            network_backend=_BoundedNetwork(deadline, self._opened),
         )
+
+    def interrupt(self) -> None:
+        """End every exchange that is under way; those who wait for an answer get none.
+
+        May be called on any thread. What is sent later is not hindered.
+        """
+        for stream in list(self._opened):
+            stream.interrupt()
 
 
 class _BoundedNetwork(httpcore2.NetworkBackend):
     """The network, with the deadline on everything."""
 
-    def __init__(self, deadline: Deadline) -> None:
+    def __init__(self, deadline: Deadline, opened: weakref.WeakSet[_BoundedStream]) -> None:
         self._network = httpcore2.SyncBackend()
         self._deadline = deadline
+        self._opened = opened
 
     def connect_tcp(
         self,
@@ -76,15 +89,22 @@ class _BoundedNetwork(httpcore2.NetworkBackend):
     ) -> httpcore2.NetworkStream:
         bounded = self._deadline.bounded(timeout, httpcore2.ConnectTimeout)
         stream = self._network.connect_tcp(host, port, bounded, local_address, socket_options)
-        return _BoundedStream(stream, self._deadline)
+        return _BoundedStream(stream, self._deadline, self._opened)
 
 
 class _BoundedStream(httpcore2.NetworkStream):
     """A connection; it may serve one exchange after the other, each with its own deadline."""
 
-    def __init__(self, stream: httpcore2.NetworkStream, deadline: Deadline) -> None:
+    def __init__(
+        self,
+        stream: httpcore2.NetworkStream,
+        deadline: Deadline,
+        opened: weakref.WeakSet[_BoundedStream],
+    ) -> None:
         self._stream = stream
         self._deadline = deadline
+        self._opened = opened
+        opened.add(self)
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         bounded = self._deadline.bounded(timeout, httpcore2.ReadTimeout)
@@ -98,6 +118,13 @@ class _BoundedStream(httpcore2.NetworkStream):
     def close(self) -> None:
         self._stream.close()
 
+    def interrupt(self) -> None:
+        """Let whoever reads from it find its end."""
+        connection = self.get_extra_info("socket")
+        with suppress(OSError):  # it is closed already
+            # On the TCP connection also under TLS, whose own state belongs to the thread in it.
+            socket.socket.shutdown(connection, socket.SHUT_RDWR)
+
     def start_tls(
         self,
         ssl_context: ssl.SSLContext,
@@ -106,7 +133,7 @@ class _BoundedStream(httpcore2.NetworkStream):
     ) -> httpcore2.NetworkStream:
         bounded = self._deadline.bounded(timeout, httpcore2.ConnectTimeout)
         stream = self._stream.start_tls(ssl_context, server_hostname, bounded)
-        return _BoundedStream(stream, self._deadline)
+        return _BoundedStream(stream, self._deadline, self._opened)
 
     def get_extra_info(self, info: str) -> Any:  # noqa: ANN401  # the interface's own
         return self._stream.get_extra_info(info)

@@ -119,7 +119,7 @@ class BadSignature(ListError):
     """The signature does not verify, or its key is not trusted (now)."""
 
     code = "BACKEND_BAD_SIGNATURE"
-    remedy = "The document was altered on its way, or keys were rotated: enrol again, or call."
+    remedy = "The document was altered on its way, or its key is not trusted: enrol again, or call."
 
 
 class WrongIssuer(ListError):
@@ -165,6 +165,35 @@ class ListFromFuture(ListError):
 
     code = "BACKEND_LIST_FROM_FUTURE"
     remedy = "Check this machine's clock and time zone."
+
+
+class KeysRolledBack(ListError):
+    """A key statement older than the one taken."""
+
+    code = "BACKEND_KEYS_ROLLED_BACK"
+
+
+class ListWithdrawn(ListError):
+    """The snapshot that was being fetched is no longer on offer; there is a newer one."""
+
+    code = "BACKEND_LIST_WITHDRAWN"
+    remedy = "The terminal fetches the newer one at its next synchronisation."
+
+
+class BrokerUnreachable(BackendError):
+    """The broker that pushes the blacklist does not let us in, or is not there."""
+
+    code = "BACKEND_BROKER_UNREACHABLE"
+    remedy = "Check [blacklist] mqtt_... in the settings, the broker and the network."
+    certainly_not_done = True
+
+
+class BrokerUnusable(BackendError):
+    """The program that speaks to the broker is not installed."""
+
+    code = "BACKEND_BROKER_UNUSABLE"
+    remedy = "Install it: `pip install 'ssct[mqtt]'`, or set [blacklist] push = \"long-poll\"."
+    certainly_not_done = True
 
 
 class SealBroken(Exception):

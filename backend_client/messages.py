@@ -24,16 +24,11 @@ __all__ = [
     "Bill",
     "BillLine",
     "BillList",
-    "BlacklistDelta",
-    "BlacklistEntry",
-    "BlacklistSnapshot",
-    "BlacklistUpdate",
     "CardRef",
     "CardState",
     "CardStatus",
     "ConfirmRequest",
     "Contribution",
-    "Coverage",
     "Enrolment",
     "EnrolmentRequest",
     "Insurance",
@@ -54,7 +49,6 @@ __all__ = [
     "Scope",
     "ServerTime",
     "Settlement",
-    "SignedDocument",
     "Split",
     "Trial",
     "TrialRequest",
@@ -126,7 +120,10 @@ class EnrolmentRequest(Message):
 
 @dataclass(frozen=True, slots=True)
 class Enrolment(Message):
-    """Who the terminal is from now on, and whose blacklist it believes."""
+    """Who the terminal is from now on, and whose blacklist it believes.
+
+    `statement_keys` sign the statements that change `blacklist_keys`.
+    """
 
     schema: ClassVar[str] = "enrolment:1"
     terminal_id: str
@@ -138,6 +135,7 @@ class Enrolment(Message):
     issued_at: dt.datetime
     role: Role | None = None
     certificate: TerminalCertificate | None = None
+    statement_keys: tuple[PublicKey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -387,123 +385,6 @@ class Reversal(Message):
     number: str
     found: bool
     reversed_at: dt.datetime
-
-
-@dataclass(frozen=True, slots=True)
-class SignedDocument(Message):
-    """Exact bytes (base64), their size, and an Ed25519 signature (base64) by the key named."""
-
-    schema: ClassVar[str] = "signed-document:1"
-    payload: str = field(repr=False)
-    size: int
-    key_id: str
-    signature: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class BlacklistUpdate(Message):
-    """What brings a terminal up to date: a snapshot, deltas, both in that order, or nothing."""
-
-    schema: ClassVar[str] = "blacklist-update:1"
-    snapshot: SignedDocument | None = None
-    deltas: tuple[SignedDocument, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class BlacklistEntry(Message):
-    """One listing: a card id, a card-number range, or both (facts 7.3).
-
-    Where both are given, both must match: the one card of that id and number.
-    """
-
-    schema: ClassVar[str] = "blacklist-entry:1"
-    entry_id: str
-    card_id: str | None = field(repr=False)
-    number_from: str | None = field(repr=False)
-    number_to: str | None = field(repr=False)
-    reason: ListingReason
-    scope: tuple[Scope, ...]
-    action: Action
-    valid_from: dt.datetime
-    valid_until: dt.datetime | None
-
-    def names(self, card_id: str, card_number: str) -> bool:
-        """True when this entry means that card, whatever scope and time.
-
-        Ranges are inclusive, in code point order (0-9 before A-Z), and hold only card numbers as
-        long as their bounds.
-        """
-        if self.card_id is None and self.number_from is None:
-            return False
-        return (self.card_id is None or self.card_id == card_id) and self._spans(card_number)
-
-    def applies(self, card_id: str, card_number: str, scope: Scope, now: dt.datetime) -> bool:
-        """True when this entry stops that card in that scope at that instant.
-
-        It holds from `valid_from` on and up to, but not at, `valid_until`, so that a temporary
-        loss lifts by itself (Art. 18).
-        """
-        return (
-            scope in self.scope
-            and self.valid_from <= now
-            and (self.valid_until is None or now < self.valid_until)
-            and self.names(card_id, card_number)
-        )
-
-    def _spans(self, card_number: str) -> bool:
-        if self.number_from is None or self.number_to is None:
-            return self.number_from is self.number_to
-        if not len(self.number_from) == len(card_number) == len(self.number_to):
-            return False
-        return self.number_from <= card_number <= self.number_to
-
-
-@dataclass(frozen=True, slots=True)
-class Coverage(Message):
-    """Which cards a list speaks about: issuing regions (6 digits), events up to an instant."""
-
-    schema: ClassVar[str] = "blacklist-entry:1#/$defs/coverage"
-    regions: tuple[str, ...]
-    until: dt.datetime
-
-
-@dataclass(frozen=True, slots=True)
-class BlacklistSnapshot(Message):
-    """The whole list. Canonical JSON of this is the payload of a signed snapshot."""
-
-    schema: ClassVar[str] = "blacklist-snapshot:1"
-    issuer: str
-    version: int
-    result_hash: bytes
-    issued_at: dt.datetime
-    expires_at: dt.datetime
-    coverage: Coverage
-    entry_count: int
-    added: tuple[BlacklistEntry, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class BlacklistDelta(Message):
-    """From one version of the list to a later one: first `removed`, then `added`.
-
-    `entry_count` and `result_hash` describe the list after it. A delta without changes prolongs
-    the list's expiry.
-    """
-
-    schema: ClassVar[str] = "blacklist-delta:1"
-    issuer: str
-    version: int
-    previous_version: int
-    previous_hash: bytes
-    result_hash: bytes
-    issued_at: dt.datetime
-    expires_at: dt.datetime
-    coverage: Coverage
-    entry_count: int
-    added_count: int
-    removed_count: int
-    added: tuple[BlacklistEntry, ...]
-    removed: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

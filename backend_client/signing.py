@@ -7,55 +7,41 @@ Signatures are checked against keys the terminal already trusts; the document on
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from backend_client.codec import Message, dump, load
-from backend_client.errors import BadMessage, BadSignature, ListTooLarge
-from backend_client.messages import PublicKey, SignedDocument
+from backend_client.errors import BadSignature
+from backend_client.messages import PublicKey
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-M = TypeVar("M", bound=Message)
-
-MAX_PAYLOAD = 6 * 1024 * 1024
-"""No signed payload has more bytes than this; its base64 fits a body."""
+SIGNATURE_SIZE = 64
 
 
-def sign_document(message: Message, key_id: str, key: Ed25519PrivateKey) -> SignedDocument:
-    """The publisher's side: the message's canonical bytes, signed. Raises `ListTooLarge`."""
-    payload = dump(message)
-    if len(payload) > MAX_PAYLOAD:
-        raise ListTooLarge(f"{len(payload)} bytes; at most {MAX_PAYLOAD} can be published")
-    signature = key.sign(_signed_bytes(message.schema, payload))
-    return SignedDocument(
-        base64.b64encode(payload).decode(),
-        len(payload),
-        key_id,
-        base64.b64encode(signature).decode(),
-    )
+def sign(kind: str, data: bytes, key: Ed25519PrivateKey) -> bytes:
+    """The signature of `data` as a document of that kind, 64 bytes."""
+    return key.sign(_signed_bytes(kind, data))
 
 
-def open_document(
-    document: SignedDocument, kind: type[M], keys: Iterable[PublicKey], now: datetime
-) -> M:
-    """The message in a document, after its size and its signature have been checked.
+def verify(
+    kind: str,
+    data: bytes,
+    signature: bytes,
+    key_id: str,
+    keys: Iterable[PublicKey],
+    now: datetime,
+) -> None:
+    """Raise `BadSignature`: unknown key, key outside its time, wrong signature."""
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-    Raises `ListTooLarge` (more bytes than declared or allowed), `BadSignature` (unknown key, key
-    outside its time, wrong signature) or `BadMessage`.
-    """
-    if document.size > MAX_PAYLOAD or len(document.payload) > _base64_size(document.size):
-        raise ListTooLarge("more bytes than declared or allowed")
-    payload = _decoded(document.payload, "/payload")
-    if len(payload) != document.size:
-        raise BadMessage("/size", "size of the payload", document.schema)
-    signature = _decoded(document.signature, "/signature")
-    _verify(_key(document.key_id, keys, now), signature, _signed_bytes(kind.schema, payload))
-    return load(kind, payload, limit=MAX_PAYLOAD)
+    key = _key(key_id, keys, now)
+    try:
+        Ed25519PublicKey.from_public_bytes(key.key).verify(signature, _signed_bytes(kind, data))
+    except (InvalidSignature, ValueError):
+        raise BadSignature("the signature does not belong to these bytes") from None
 
 
 def _key(key_id: str, keys: Iterable[PublicKey], now: datetime) -> PublicKey:
@@ -71,27 +57,6 @@ def _key(key_id: str, keys: Iterable[PublicKey], now: datetime) -> PublicKey:
     return key
 
 
-def _verify(key: PublicKey, signature: bytes, data: bytes) -> None:
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
-    try:
-        Ed25519PublicKey.from_public_bytes(key.key).verify(signature, data)
-    except (InvalidSignature, ValueError):
-        raise BadSignature("the signature does not belong to these bytes") from None
-
-
-def _signed_bytes(schema: str, payload: bytes) -> bytes:
-    """Domain separation: the kind of document in front of the payload, ended by a zero byte."""
-    return b"ssct signed document: " + schema.encode() + b"\0" + payload
-
-
-def _decoded(text: str, pointer: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        raise BadMessage(pointer, "base64", SignedDocument.schema) from None
-
-
-def _base64_size(size: int) -> int:
-    return (size + 2) // 3 * 4
+def _signed_bytes(kind: str, data: bytes) -> bytes:
+    """Domain separation: the kind of document in front of its bytes, ended by a zero byte."""
+    return b"ssct signed document: " + kind.encode() + b"\0" + data

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     import httpx2
 
+    from backend_client.deadline import BoundedTransport
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -90,6 +92,7 @@ class HttpTransport:
         self._deadline = Deadline(monotonic)
         self._timeouts = timeouts or Timeouts()
         self._max_body = max_body
+        self._networks: list[BoundedTransport] = []
         self._client = self._made(
             handler or BoundedTransport(tls or _trust(self._base), self._deadline)
         )
@@ -113,6 +116,11 @@ class HttpTransport:
         except (httpx2.HTTPError, httpx2.StreamError, OSError) as error:
             raise NoReply(type(error).__name__) from None
 
+    def interrupt(self) -> None:
+        """End every exchange that is under way with `NoReply`; may be called on any thread."""
+        for network in self._networks:
+            network.interrupt()
+
     def close(self) -> None:
         """Close the connections that are kept open."""
         for client in (*self._retired, self._client):
@@ -130,6 +138,10 @@ class HttpTransport:
 
         import httpx2
 
+        from backend_client.deadline import BoundedTransport
+
+        if isinstance(transport, BoundedTransport):
+            self._networks.append(transport)
         return httpx2.Client(
             trust_env=False,
             follow_redirects=False,

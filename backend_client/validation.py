@@ -1,6 +1,6 @@
 """The JSON Schemas of `schemas/`, and checking values against them.
 
-Schemas are JSON Schema 2020-12 and refer to each other by name (`urn:ssct:schema:<name>:1`).
+Schemas are JSON Schema 2020-12 and refer to each other by name, `urn:ssct:schema:<name>:1`.
 jsonschema is imported at the first check, because a command line that sends nothing must start
 fast. It carries no type stubs, hence the ignores.
 """

@@ -14,6 +14,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from backend_client.broker import BrokerAddress
 from simulator import city
 from simulator.backoffice.authority import CA_CERTIFICATE
 from simulator.backoffice.clocks import Clock
@@ -106,7 +107,7 @@ def _say(text: str) -> None:
 
 
 def serve_backoffice(args: Namespace) -> None:
-    """Serve the sample city until Ctrl-C. Raises `StartupError`."""
+    """Serve the sample city until Ctrl-C. Raises `StartupError`, `BrokerUnreachable`."""
     from simulator.backoffice import server
 
     directory = args.data or default_data_dir(os.environ) / "backoffice"
@@ -130,7 +131,13 @@ def serve_backoffice(args: Namespace) -> None:
         prepare=city.found,
         announce=announce,
         tls=args.tls,
+        broker=_broker(args.mqtt) if args.mqtt else None,
     )
+
+
+def _broker(where: tuple[str, int]) -> BrokerAddress:
+    host, port = where
+    return BrokerAddress(host, port, tls=False)
 
 
 def _announce(url: str, trust: str, directory: Path, token_file: Path) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from backend_client.messages import BlacklistEntry
+from backend_client.list_messages import Terms
 from simulator.card.card import SimulatedCard
 from simulator.card.description import CardProfile
 from simulator.card.profile import load_profile, replacement
@@ -73,10 +73,10 @@ class Play:
         )
         return report.after or 0
 
-    def entries(self, profile: CardProfile) -> tuple[BlacklistEntry, ...]:
+    def entries(self, profile: CardProfile) -> tuple[Terms, ...]:
         """What the terminal's blacklist says of this card."""
         card = profile.card
-        return self.scene.terminal.blacklist.lookup(card.card_id.hex(), card.number)
+        return self.scene.terminal.blacklist.find(card.card_id.hex(), card.number)
 
 
 @dataclass(frozen=True, slots=True)

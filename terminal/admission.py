@@ -29,7 +29,8 @@ from terminal.reasons import (
 from terminal.text import Text, day, until
 
 if TYPE_CHECKING:
-    from backend_client.messages import BlacklistEntry, CardStatus
+    from backend_client.list_messages import Terms
+    from backend_client.messages import CardStatus
 
 __all__ = [
     "AdmissionContext",
@@ -162,7 +163,7 @@ def _remark(case: _Case, text: Text) -> None:
         case.remarks.append(text)
 
 
-def _entries(case: _Case) -> Iterable[BlacklistEntry]:
+def _entries(case: _Case) -> Iterable[Terms]:
     """The entries that stop this card in this function's scope at this time.
 
     With a clock that cannot be trusted it counts, whatever its begin and its end. What had begun
@@ -175,12 +176,16 @@ def _entries(case: _Case) -> Iterable[BlacklistEntry]:
     for entry in listing.entries:
         if case.policy.scope not in entry.scope:
             continue
-        begun = entry.valid_from <= latest or not case.context.clock_trusted
+        begun = _begun(entry, latest) or not case.context.clock_trusted
         if begun and not _over(case, entry):
             yield entry
 
 
-def _over(case: _Case, entry: BlacklistEntry) -> bool:
+def _begun(entry: Terms, now: datetime) -> bool:
+    return entry.valid_from is None or now >= entry.valid_from
+
+
+def _over(case: _Case, entry: Terms) -> bool:
     ends = entry.valid_until
     return ends is not None and case.now >= ends and _clock_ends_losses(case)
 
@@ -211,7 +216,7 @@ _SEVERITY = (
 """Of several findings the most lasting one is told."""
 
 
-def _entry_stop(entry: BlacklistEntry) -> _Stop:
+def _entry_stop(entry: Terms) -> _Stop:
     reason = _LISTED.get(entry.reason, Reason.FROZEN)
     if reason is Reason.LISTED_TEMPORARY_LOSS and entry.valid_until is None:
         reason = Reason.LISTED_FORMAL_LOSS

@@ -16,16 +16,26 @@ from backend_client.calls import UNEXPLAINED
 from backend_client.client import BackendClient
 from backend_client.errors import BackendError, Refused
 from backend_client.messages import CardRef, CardStatus
-from terminal.admission import AdmissionContext, Admitted, CardFacts, Decision, Listing, decide
+from terminal.admission import (
+    AdmissionContext,
+    Admitted,
+    CardFacts,
+    Decision,
+    Listing,
+    decide,
+)
+from terminal.admission import Refused as NotAdmitted
 from terminal.centre import Centre
 from terminal.clock import Clock
 from terminal.policy import Function
+from terminal.reasons import Reason
 from terminal.resolution import resolve_all
 from terminal.settings import Settings
 from terminal.store.audit import Audit, AuditEntry
 from terminal.store.blacklist import BlacklistIndex
 from terminal.store.clock_guard import ClockGuard
 from terminal.store.journal import Journal, State
+from terminal.store.misuse import MisuseStore
 from terminal.store.status_cache import StatusCache
 
 log = logging.getLogger(__name__)
@@ -47,6 +57,17 @@ class _Once:
         return self._answer
 
 
+MISUSE = frozenset(
+    {
+        Reason.LISTED_TEMPORARY_LOSS,
+        Reason.LISTED_FORMAL_LOSS,
+        Reason.LISTED_VOID,
+        Reason.FROZEN,
+    }
+)
+"""Whoever presents such a card is reported (Article 26). An old card is no misuse."""
+
+
 @dataclass(slots=True)
 class Admitter:
     """Decides on cards with the parts of one terminal."""
@@ -60,6 +81,7 @@ class Admitter:
     blacklist: BlacklistIndex
     statuses: StatusCache
     clock_guard: ClockGuard
+    misuse: MisuseStore
     _asked_in_vain: float | None = field(default=None, init=False)
 
     def admit(self, facts: CardFacts, function: Function, face: str) -> Decision:
@@ -71,7 +93,22 @@ class Admitter:
         now = self.clock.now()
         decision = decide(facts, function, now, context)
         self.audit.record(_audit_entry(decision, now, face), facts.card_id)
+        if isinstance(decision, NotAdmitted) and decision.reason in MISUSE:
+            self._note_misuse(facts, decision, now, face)
         return decision
+
+    def _note_misuse(
+        self, facts: CardFacts, decision: NotAdmitted, now: datetime, face: str
+    ) -> None:
+        """A card that must not be used was presented (Article 26): the back office will hear."""
+        self.misuse.note(
+            CardRef(facts.card_id, facts.card_number),
+            now,
+            function=decision.function,
+            face=face,
+            reason=decision.reason,
+            list_version=decision.list_version,
+        )
 
     def outlook(self, facts: CardFacts, face: str) -> Mapping[Function, Decision]:
         """What each function would be told now, for a menu. Nothing is granted by it.
@@ -107,11 +144,11 @@ class Admitter:
         )
 
     def _listing(self, facts: CardFacts) -> Listing | None:
-        head = self.blacklist.head()
-        if head is None:
+        held = self.blacklist.in_force()
+        if held is None:
             return None
-        entries = self.blacklist.lookup(facts.card_id, facts.card_number)
-        return Listing(head.version, head.issued_at, head.expires_at, entries)
+        entries = held.find(facts.card_id, facts.card_number)
+        return Listing(held.head.version, held.head.issued_at, held.head.expires_at, entries)
 
     def _standing(
         self, facts: CardFacts, function: Function, asked: _Once

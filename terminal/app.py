@@ -12,7 +12,7 @@ import dataclasses
 import json
 import logging
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -51,10 +51,11 @@ from terminal.store.catalogue import CatalogueCache
 from terminal.store.clock_guard import ClockGuard
 from terminal.store.identity import load_identity, save_identity
 from terminal.store.journal import Journal, Operation, State
+from terminal.store.misuse import MisuseStore
 from terminal.store.outbox import Outbox
 from terminal.store.status_cache import StatusCache
 from terminal.store.store import Disk, Store
-from terminal.synchronisation import SyncReport, synchronise
+from terminal.synchronisation import Synchroniser, SyncReport
 from terminal.upload import Uploaded, upload_all
 from terminal.visit import Visit
 
@@ -85,6 +86,7 @@ class TerminalStatus:
     blacklist_age: timedelta | None
     blacklist_refusal: ListRefusal | None
     certificate_until: datetime | None
+    misuse_unsent: int
     operations: Mapping[State, int]
 
 
@@ -110,6 +112,7 @@ class Terminal:
         self.sam = sam
         self.audit = Audit(store)
         self.blacklist = BlacklistStore(store)
+        self.misuse = MisuseStore(store)
         self.statuses = StatusCache(store, clock)
         self.services = CatalogueCache(store)
         self.clock_guard = ClockGuard(store, clock)
@@ -288,7 +291,34 @@ class Terminal:
         tells why. A certificate that ends soon is renewed. Raises only `StoreError`.
         """
         self.certificates.renew_if_due(self.client)
-        return synchronise(self.client, self.identity, self.blacklist, self.clock_guard, self.clock)
+        return self._synchroniser.sync()
+
+    def take(self, documents: Iterable[bytes], *, pushed: bool = False) -> SyncReport:
+        """Take signed documents of the blacklist that came in a file, or were `pushed`.
+
+        Raises only `StoreError`.
+        """
+        return self._synchroniser.take(documents, pushed=pushed)
+
+    def follow(self, transport: Transport, wait: float) -> SyncReport:
+        """Wait up to `wait` seconds for a newer blacklist and take it; `following` calls this.
+
+        `transport` has to be as patient. Raises only `StoreError`.
+        """
+        self.certificates.renew_if_due(self.client)
+        return self._synchroniser.follow(self._over(transport), wait)
+
+    def _over(self, transport: Transport) -> BackendClient:
+        """The client of this terminal over another transport, which tries once."""
+        calls = Calls(
+            transport,
+            token=self.identity.token if self.identity else None,
+            now=self.clock.now,
+            sleep=self.clock.sleep,
+            random=self.random,
+            retries=Retries(attempts=1),
+        )
+        return BackendClient(calls)
 
     def admit(self, facts: CardFacts, function: Function, face: str) -> Decision:
         """Decide on one card and one function, and write it into the audit trail.
@@ -371,6 +401,7 @@ class Terminal:
             blacklist_age=self.clock.now() - head.issued_at if head else None,
             blacklist_refusal=self.blacklist.last_refusal(),
             certificate_until=self.certificates.until,
+            misuse_unsent=self.misuse.count(),
             operations=self.journal.counts(),
         )
 
@@ -390,6 +421,16 @@ class Terminal:
             self.blacklist,
             self.statuses,
             self.clock_guard,
+            self.misuse,
+        )
+        self._synchroniser = Synchroniser(
+            self.client,
+            identity,
+            self.store,
+            self.blacklist,
+            self.clock_guard,
+            self.misuse,
+            self.clock,
         )
 
     def _channels(self) -> Mapping[str, SettlementChannel]:

@@ -53,6 +53,7 @@ class CertificateKeeper:
         self._clock = clock
         self._random = random
         self._show = show
+        self._others: list[Callable[[TlsIdentity], None]] = []
         self.show()
 
     @property
@@ -76,9 +77,15 @@ class CertificateKeeper:
         self._identity = None if self._show is None else load_tls(self._store)
         if self._show is not None and self._identity is not None:
             if self._identity.is_valid(self._clock.now()):
-                self._show(self._identity)
+                for show in (self._show, *self._others):
+                    show(self._identity)
             else:
                 log.warning("the terminal's certificate does not hold now; it is not shown")
+
+    def show_also(self, show: Callable[[TlsIdentity], None]) -> None:
+        """Show it over another connection too, now and whenever it is renewed."""
+        self._others.append(show)
+        self.show()
 
     def renew_if_due(self, client: BackendClient) -> None:
         """Get the next certificate, for a new key, when a third of the time is left.

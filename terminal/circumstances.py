@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from terminal.policy import FunctionPolicy
 
 if TYPE_CHECKING:
-    from backend_client.messages import BlacklistEntry, CardStatus
+    from backend_client.list_messages import Terms
+    from backend_client.messages import CardStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +54,12 @@ class CardRules:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The blacklist in force, and those of its entries that name the card, whatever their time."""
+    """The blacklist in force, and what its entries that name the card say, whatever their time."""
 
     version: int
     issued_at: datetime
     expires_at: datetime
-    entries: tuple[BlacklistEntry, ...] = field(default=(), repr=False)
+    entries: tuple[Terms, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)

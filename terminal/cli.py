@@ -49,6 +49,7 @@ COMMANDS = {
     "reconcile": Entry("reconcile", "compare a day with the centre's ledger"),
     "sync": Entry("sync", "bring clock and blacklist up to date"),
     "journal": Entry("journal", "check, upload or export the journal's records"),
+    "follow": Entry("follow", "keep the blacklist up to date, pushed, until Ctrl-C"),
     "status": Entry("status", "show how the terminal stands"),
     "agent": Entry("agent", "serve the card to other programs and pages on this machine"),
     "enrol": Entry("enrol", "make this terminal known to the back office"),

@@ -301,6 +301,29 @@ class GateSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class BlacklistSettings:
+    """How news of the blacklist reaches a program that runs for long.
+
+    `push` is long-poll or mqtt; `wait` is how long a question may wait for news, or how long a
+    broker may be silent before the back office is asked. `mqtt_tls` off is for a broker on this
+    machine; `mqtt_ca` names its CAs (None: the system's), `mqtt_certificate` and `mqtt_key` our
+    own. `mqtt_password` is taken from the environment only, as SSCT_BLACKLIST_MQTT_PASSWORD.
+    """
+
+    push: str
+    wait: timedelta
+    mqtt_host: str
+    mqtt_port: int
+    mqtt_topic: str
+    mqtt_tls: bool
+    mqtt_ca: Path | None
+    mqtt_certificate: Path | None
+    mqtt_key: Path | None
+    mqtt_user: str
+    mqtt_password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All of it. `policy` has one entry for every function (terminal/policy.py)."""
 
@@ -319,6 +342,7 @@ class Settings:
     pin_pad: PinPadSettings
     agent: AgentSettings
     gate: GateSettings
+    blacklist: BlacklistSettings
     policy: Policies
 
 
@@ -366,6 +390,19 @@ _READ_SECTIONS: Readers = {
         "max_length": whole(4, 16),
     },
     "limits": {"open_operations": whole(1, 10_000)},
+    "blacklist": {
+        "push": one_of("long-poll", "mqtt"),
+        "wait": duration(_SECOND, 5 * _MINUTE),
+        "mqtt_host": text,
+        "mqtt_port": whole(1, 65535),
+        "mqtt_topic": matching(r"[0-9A-Za-z._/-]{1,64}", "letters, digits, dots and slashes"),
+        "mqtt_tls": flag,
+        "mqtt_ca": path,
+        "mqtt_certificate": path,
+        "mqtt_key": path,
+        "mqtt_user": text,
+        "mqtt_password": text,
+    },
     "kiosk": {
         "port": whole(0, 65_535),
         "operator_port": whole(0, 65_535),
@@ -491,6 +528,19 @@ _DEFAULTS: Mapping[str, Mapping[str, Any]] = {
         "stored_records": 500,
         "oldest": timedelta(days=7),
     },
+    "blacklist": {
+        "push": "long-poll",
+        "wait": timedelta(seconds=55),
+        "mqtt_host": "",
+        "mqtt_port": 8883,
+        "mqtt_topic": "ssct/blacklist",
+        "mqtt_tls": True,
+        "mqtt_ca": None,
+        "mqtt_certificate": None,
+        "mqtt_key": None,
+        "mqtt_user": "",
+        "mqtt_password": "",
+    },
     "printer": {
         "kind": "none",
         "host": "",
@@ -606,6 +656,7 @@ def load_settings(file: Path | None, environ: Mapping[str, str]) -> Settings:
         cards=CardRules(**sources.section("cards", defaults["cards"])),
         pin=PinSettings(**sources.section("pin", defaults["pin"])),
         limits=Limits(**sources.section("limits", defaults["limits"])),
+        blacklist=BlacklistSettings(**sources.section("blacklist", defaults["blacklist"])),
         kiosk=KioskSettings(**sources.section("kiosk", defaults["kiosk"])),
         offline=OfflineSettings(**sources.section("offline", defaults["offline"])),
         gate=GateSettings(**sources.section("gate", defaults["gate"])),
@@ -637,10 +688,19 @@ def _refuse_written_key(sources: Sources) -> None:
         raise ConfigurationError(
             "[store] key does not belong in a file: use [store] key_file or SSCT_STORE_KEY"
         )
+    if sources.in_file("blacklist", "mqtt_password"):
+        raise ConfigurationError(
+            "[blacklist] mqtt_password does not belong in a file: use SSCT_BLACKLIST_MQTT_PASSWORD"
+        )
 
 
 def _refuse_unsafe(settings: Settings) -> None:
     """What is well written and still must not be."""
+    pushed = settings.blacklist
+    if pushed.push == "mqtt" and not pushed.mqtt_host:
+        raise ConfigurationError("[blacklist] push = mqtt needs [blacklist] mqtt_host")
+    if settings.security.production and pushed.push == "mqtt" and not pushed.mqtt_tls:
+        raise ConfigurationError("[blacklist] mqtt_tls = false is for development only")
     if settings.security.production and settings.security.sam == "software":
         raise ConfigurationError(
             "[security] sam = software is for development: with production = true use psam or hsm"

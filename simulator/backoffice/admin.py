@@ -233,12 +233,13 @@ class Admin:
 
 def by_staff(
     takes: str,
-    gives: str,
+    gives: str | None,
     answer: Callable[[Fields], Reply],
     summary: str,
     refuses: Collection[Refusal] = (),
     *,
     shapes: str = ADMIN,
+    media: str = "application/json",
 ) -> Route:
     """A POST by the staff. `takes` is a shape of the file `shapes`, `gives` a schema's name.
 
@@ -261,6 +262,7 @@ def by_staff(
         takes=shapes + takes,
         gives=gives,
         refuses=refuses,
+        media=media,
     )
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hmac
 import logging
-import re
 import traceback
 from collections.abc import Mapping
 from dataclasses import replace
@@ -20,7 +19,6 @@ from backend_client.messages import (
     ActivationRequest,
     ActivationResult,
     BillList,
-    BlacklistUpdate,
     CardRef,
     CardStatus,
     ConfirmRequest,
@@ -43,16 +41,18 @@ from simulator.backoffice.description import description_routes
 from simulator.backoffice.desk import TerminalDesk
 from simulator.backoffice.errors import Refused
 from simulator.backoffice.hsm_routes import hsm_routes
-from simulator.backoffice.incoming import Incoming, bad_request
+from simulator.backoffice.incoming import Incoming
 from simulator.backoffice.life_routes import life_routes
+from simulator.backoffice.list_admin import ListAdmin
+from simulator.backoffice.list_desk import NOTHING_NEW
+from simulator.backoffice.list_routes import asked, list_routes, patience
 from simulator.backoffice.money_routes import money_routes, national_routes
-from simulator.backoffice.problems import refusal_reply, reply_with
+from simulator.backoffice.problems import json_reply, refusal_reply, reply_with
 from simulator.backoffice.refusals import Refusal
 from simulator.backoffice.routes import (
     LIFE,
     NUMBERED,
     UNUSABLE,
-    Parameter,
     Route,
     Who,
     by_terminal,
@@ -62,7 +62,6 @@ from simulator.backoffice.transit_routes import transit_routes
 
 log = logging.getLogger(__name__)
 
-_SINCE = re.compile(r"(?:since=([0-9]{1,16}))?")
 _MAX_TOKEN = 600
 
 
@@ -88,13 +87,17 @@ class Api:
             **_terminal_routes(backoffice.desk),
             **hsm_routes(backoffice.hsm),
             **life_routes(backoffice.life),
+            **list_routes(backoffice.lists),
             **money_routes(backoffice.money),
             **national_routes(backoffice),
             **transit_routes(backoffice.transit),
             **Admin(backoffice, advance).routes(),
             **description_routes(lambda: self.routes, mutual_tls=backoffice.mutual_tls),
             **LifeAdmin(backoffice.clerks).routes(),
+            **ListAdmin(backoffice.lists).routes(),
         }
+        self.bell = backoffice.lists.bell
+        self._lists = backoffice.lists
 
     def dispatch(self, request: Request, certificate: bytes | None = None) -> Reply:
         """Answer one request over a connection with that certificate (DER). Never raises."""
@@ -114,6 +117,22 @@ class Api:
             log.error("%s in\n%s", type(error).__name__, frames)  # noqa: TRY400
             reply = refusal_reply(Refused(Refusal.INTERNAL))
         self._log(path, incoming.caller, reply)
+        return reply
+
+    def waits(self, request: Request, reply: Reply) -> int:
+        """For how many seconds to hold an answer back, because it has no news and was to wait."""
+        return patience(request) if reply.body == NOTHING_NEW else 0
+
+    def answer_again(self, request: Request) -> Reply:
+        """Answer a request that waited. Never raises."""
+        _, _, query = request.path.partition("?")
+        try:
+            reply = json_reply(self._lists.news(asked(query)))
+        except Refused as refused:
+            reply = refusal_reply(refused)
+        except Exception as error:
+            log.error("%s while somebody waited", type(error).__name__)  # noqa: TRY400
+            reply = refusal_reply(Refused(Refusal.INTERNAL))
         return reply
 
     def _route(self, method: str, path: str) -> Route:
@@ -258,17 +277,6 @@ def _terminal_routes(desk: TerminalDesk) -> Mapping[str, Route]:
                 Refusal.OPERATION_STANDS,
             },
         ),
-        "/v1/blacklist": Route(
-            "GET",
-            Who.TERMINAL,
-            lambda incoming: reply_with(
-                desk.blacklist_update(incoming.terminal, _since(incoming.query))
-            ),
-            "黑名单 What is new since a version of the blacklist",
-            gives=BlacklistUpdate.schema,
-            task=Task.BLACKLIST,
-            query=(_SINCE_PARAMETER,),
-        ),
     }
 
 
@@ -291,20 +299,6 @@ _CONFIRM = frozenset(
     }
 )
 """Why a trial cannot be booked."""
-
-_SINCE_PARAMETER = Parameter(
-    "since",
-    {"type": "integer", "minimum": 0, "maximum": 9_999_999_999_999_999},
-    "The version that the terminal has; 0, or left out, asks for a snapshot.",
-)
-
-
-def _since(query: str) -> int:
-    """The version in `since=N`; without a query 0. Raises `Refused`."""
-    match = _SINCE.fullmatch(query)
-    if match is None:
-        raise bad_request("/since", "pattern")
-    return int(match[1] or 0)
 
 
 def _is_same(shown: str, wanted: str | None) -> bool:

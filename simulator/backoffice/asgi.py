@@ -1,7 +1,7 @@
 """The web face: a Starlette application that hands each request to the interface.
 
 Bodies are read up to a bound and within a time; the interface itself runs in a thread pool, because
-it waits for the database.
+it waits for the database. Whoever waits for a new blacklist holds no thread.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from simulator.backoffice.errors import Refused
 from simulator.backoffice.incoming import MAX_REQUEST
 from simulator.backoffice.problems import refusal_reply
 from simulator.backoffice.refusals import Refusal
+from simulator.backoffice.waiting import Waiting
 
 BODY_SECONDS = 10.0
 """How long a body may take to arrive."""
@@ -32,17 +33,21 @@ CERTIFICATE = "client_certificate"
 """Under what name the server puts a connection's certificate (DER) into the scope's state."""
 
 
-def application(api: Api, *, body_seconds: float = BODY_SECONDS) -> Starlette:
-    """The web application over an interface."""
-    return Starlette(routes=[Mount("/", app=_Face(api, body_seconds))])
+def application(
+    api: Api, *, body_seconds: float = BODY_SECONDS, waiting: Waiting | None = None
+) -> Starlette:
+    """The web application over an interface. `waiting` is handed in by whoever wants to end it."""
+    face = _Face(api, body_seconds, waiting or Waiting(api.bell))
+    return Starlette(routes=[Mount("/", app=face)])
 
 
 class _Face:
     """Every path and method; the interface knows which there are."""
 
-    def __init__(self, api: Api, body_seconds: float) -> None:
+    def __init__(self, api: Api, body_seconds: float, waiting: Waiting) -> None:
         self._api = api
         self._body_seconds = body_seconds
+        self._waiting = waiting
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = WebRequest(scope, receive)
@@ -56,10 +61,17 @@ class _Face:
             reply = refusal_reply(refused, {"connection": "close"})
         else:
             certificate = scope.get("state", {}).get(CERTIFICATE)
-            reply = await run_in_threadpool(
-                self._api.dispatch, _request(request, body), certificate
-            )
+            reply = await self._reply(_request(request, body), certificate, receive)
         await _response(reply)(scope, receive, send)
+
+    async def _reply(self, request: Request, certificate: bytes | None, receive: Receive) -> Reply:
+        """The reply, for which somebody may be willing to wait."""
+        rung = self._api.bell.rung
+        reply = await run_in_threadpool(self._api.dispatch, request, certificate)
+        seconds = self._api.waits(request, reply)
+        if seconds and await self._waiting.heard(rung, seconds, receive):
+            return await run_in_threadpool(self._api.answer_again, request)
+        return reply
 
 
 async def _body(stream: AsyncIterator[bytes]) -> bytes:

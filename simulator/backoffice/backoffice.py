@@ -1,8 +1,8 @@
 """The reference back office: its parts put together.
 
 `BackOffice` composes register, publisher, ledger and the rest over one database. `desk`, `life`,
-`money` and `national` are what terminals may ask, `staff` and `clerks` what staff may do. Time,
-randomness, database and keys are handed in.
+`lists`, `money` and `national` are what terminals may ask, `staff` and `clerks` what staff may do.
+Time, randomness, database and the sealing key are handed in.
 """
 
 from __future__ import annotations
@@ -10,45 +10,40 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine
 
 from apdu.tac import TacModule
 from apdu.transit_sam import DEVELOPMENT_TAC_KEY
-from backend_client.errors import BadMessage, SealBroken
 from backend_client.messages import PublicKey
 from simulator.backoffice.applications import Applications
 from simulator.backoffice.authority import Authority
+from simulator.backoffice.bell import Bell
 from simulator.backoffice.bills import Bills
 from simulator.backoffice.clerks import Clerks
 from simulator.backoffice.database import Database
 from simulator.backoffice.days import Counting, local
 from simulator.backoffice.desk import TerminalDesk
 from simulator.backoffice.ecards import Ecards
-from simulator.backoffice.errors import KeyUnusable, StartupError
+from simulator.backoffice.errors import StartupError
 from simulator.backoffice.figures import Figures, load_figures
 from simulator.backoffice.hsm_desk import HsmDesk
 from simulator.backoffice.ledger import Ledger
 from simulator.backoffice.life_desk import LifeDesk
+from simulator.backoffice.list_desk import ListDesk
+from simulator.backoffice.list_keys import ListKeys
 from simulator.backoffice.money_desk import MoneyDesk
 from simulator.backoffice.national.desk import NationalDesk
 from simulator.backoffice.operations import Operations
 from simulator.backoffice.proofs import Proofs
 from simulator.backoffice.publisher import ListPolicy, Publisher
 from simulator.backoffice.register import Register
-from simulator.backoffice.schema import Meta
 from simulator.backoffice.staff import StaffDesk
 from simulator.backoffice.terminals import DevelopmentCode, Terminals
 from simulator.backoffice.transit import TransitDesk
 from simulator.backoffice.uploads import Uploads
 from simulator.backoffice.vault import Vault
 from simulator.backoffice.wishes import Wishes
-
-if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-_SIGNING_KEY = "signing_key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +72,6 @@ class BackOffice:
         now: Callable[[], datetime],
         random: Callable[[int], bytes],
         sealing_key: bytes,
-        signing_key: Ed25519PrivateKey | None = None,
         figures: Figures | None = None,
         rules: Rules | None = None,
         authority: Authority | None = None,
@@ -85,23 +79,25 @@ class BackOffice:
         """Compose over an engine of `database.open_engine`.
 
         `now` gives timezone-aware instants, `random(n)` n unpredictable bytes, `sealing_key` is 32
-        bytes that are not in the database. Without `signing_key` the one kept (sealed) in the
-        database signs the blacklist, made when there is none. With `authority` terminals get
-        certificates and have to show them. Raises `StartupError`.
+        bytes that are not in the database; the keys that sign the blacklist lie there, sealed. With
+        `authority` terminals get certificates and have to show them. Raises `StartupError`.
         """
         rules = rules or Rules()
         self.figures = figures or load_figures()
         self.database = Database(engine)
         vault = Vault(sealing_key, random)
+        keys = ListKeys(rules.blacklist.issuer, vault, random)
         try:
-            key = signing_key or _signing_key(self.database, vault, random)
+            with self.database.transaction() as session:
+                keys.ring(session)
         except StartupError:
             self.database.close()
             raise
+        bell = Bell()
         self._now = now
         self.bills = Bills(vault)
         self.register = Register(vault, rules.counting)
-        self.publisher = Publisher(rules.blacklist, key, self.register, vault)
+        self.publisher = Publisher(rules.blacklist, keys, self.register, vault, bell)
         applications = Applications(self.register, self.publisher, self.figures, vault)
         ecards = Ecards(vault, random)
         terminals = Terminals(vault, self.publisher, random, rules.development_code, authority)
@@ -142,7 +138,6 @@ class BackOffice:
             self.database,
             now=self.now,
             register=self.register,
-            publisher=self.publisher,
             terminals=terminals,
             operations=operations,
             bills=self.bills,
@@ -169,11 +164,20 @@ class BackOffice:
             vault=vault,
             random=random,
         )
+        self.lists = ListDesk(
+            self.database,
+            now=self.now,
+            publisher=self.publisher,
+            terminals=terminals,
+            vault=vault,
+            bell=bell,
+        )
 
     @property
     def public_key(self) -> PublicKey:
-        """The key that terminals check the blacklist with."""
-        return self.publisher.public_key
+        """The key that signs the blacklist now."""
+        with self.database.transaction() as session:
+            return self.publisher.keys.ring(session).trusted[-1]
 
     def now(self) -> datetime:
         """The present instant, in Shanghai time."""
@@ -188,23 +192,3 @@ class BackOffice:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _signing_key(
-    database: Database, vault: Vault, random: Callable[[int], bytes]
-) -> Ed25519PrivateKey:
-    """The key in the database, made and kept there, sealed, when there is none."""
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-    with database.transaction() as session:
-        kept = session.get(Meta, _SIGNING_KEY)
-        if kept is None:
-            secret = random(32).hex()
-            sealed = vault.seal(secret, "meta", _SIGNING_KEY)
-            session.add(Meta(name=_SIGNING_KEY, value=sealed))
-        else:
-            try:
-                secret = str(vault.open(kept.value, "meta", _SIGNING_KEY))
-            except (SealBroken, BadMessage):
-                raise KeyUnusable("the sealing key is not the one of this database") from None
-    return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(secret))

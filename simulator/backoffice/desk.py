@@ -18,7 +18,6 @@ from backend_client.messages import (
     ActivationRequest,
     ActivationResult,
     BillList,
-    BlacklistUpdate,
     CardRef,
     CardStatus,
     ConfirmRequest,
@@ -41,7 +40,6 @@ from simulator.backoffice.ledger import Ledger
 from simulator.backoffice.lifecycle import Channel, Event
 from simulator.backoffice.listings import card_in_use, not_frozen
 from simulator.backoffice.operations import Operations, Stage
-from simulator.backoffice.publisher import Publisher
 from simulator.backoffice.refusals import Refusal
 from simulator.backoffice.register import By, Register
 from simulator.backoffice.schema import Access, Card, Operation, TrialRow
@@ -57,7 +55,6 @@ class TerminalDesk:
         *,
         now: Callable[[], datetime],
         register: Register,
-        publisher: Publisher,
         terminals: Terminals,
         operations: Operations,
         bills: Bills,
@@ -67,7 +64,6 @@ class TerminalDesk:
         self._database = database
         self._now = now
         self._register = register
-        self._publisher = publisher
         self._terminals = terminals
         self._operations = operations
         self._bills = bills
@@ -157,12 +153,6 @@ class TerminalDesk:
     def reverse(self, caller: Caller, number: str) -> Reversal:
         """冲正: undo what was booked under a number, and let nothing be booked under it again."""
         return self._operations.reverse(caller, number, self._ledger.undo)
-
-    def blacklist_update(self, caller: Caller, since: int) -> BlacklistUpdate:
-        """What is new since a version of the blacklist; notes which version the terminal has."""
-        with self._database.transaction() as session:
-            self._terminals.report_list(session, caller, since)
-            return self._publisher.update(session, since, self._now())
 
 
 def _bills_of(caller: Caller) -> str | None:

@@ -15,5 +15,14 @@ class InProcessTransport:
         self._certificate = certificate
 
     def send(self, request: Request) -> Reply:
-        """See `Transport.send`."""
-        return self._api.dispatch(request, self._certificate)
+        """See `Transport.send`. A request that waits for news waits in its own thread."""
+        rung = self._api.bell.rung
+        reply = self._api.dispatch(request, self._certificate)
+        seconds = self._api.waits(request, reply)
+        if seconds and self._api.bell.wait(rung, seconds):
+            return self._api.answer_again(request)
+        return reply
+
+    def interrupt(self) -> None:
+        """Have whoever waits for news answered now."""
+        self._api.bell.ring()

@@ -14,7 +14,8 @@ from typing import cast
 from sqlalchemy import ColumnElement, Select, or_, select
 from sqlalchemy.orm import Session
 
-from backend_client.messages import Action, BlacklistEntry, CardRef, ListingReason, Scope
+from backend_client.list_messages import IDENTITY, BlacklistEntry
+from backend_client.messages import Action, CardRef, ListingReason, Scope
 from simulator.backoffice.errors import Refused
 from simulator.backoffice.lifecycle import State
 from simulator.backoffice.refusals import Refusal
@@ -106,17 +107,19 @@ def card_in_use(register: Register, session: Session, ref: CardRef, now: datetim
     return card
 
 
-def entry_of(row: ListingRow, card_id: str | None) -> BlacklistEntry:
-    """The entry that terminals get; `card_id` is that of the row's card."""
+def entry_of(row: ListingRow, card_id: str | None, published: datetime) -> BlacklistEntry:
+    """The entry that terminals get; `card_id` is that of the row's card.
+
+    One that had begun when it was published does not say when: the terminal hears of it then.
+    """
     return BlacklistEntry(
-        entry_id=f"L{row.id}",
-        card_id=card_id,
+        card_id=card_id and card_id[:IDENTITY],
         number_from=row.number_from,
         number_to=row.number_to,
         reason=cast(ListingReason, row.reason),
         scope=cast(tuple[Scope, ...], tuple(row.scope.split())),
         action=cast(Action, row.action),
-        valid_from=row.valid_from,
+        valid_from=row.valid_from if row.valid_from > published else None,
         valid_until=row.valid_until,
     )
 

@@ -20,7 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 """Counts up with every change of a table; a database of another version is refused."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -335,8 +335,25 @@ class ListingRow(Base):
     removed_in: Mapped[int | None]
 
 
+class MisuseRow(Base):
+    """A listed card that was presented at a terminal (Article 26); `sealed` is the report."""
+
+    __tablename__ = "misuse"
+    __table_args__ = (UniqueConstraint("terminal", "report_id"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    terminal: Mapped[str]
+    institution: Mapped[str]
+    report_id: Mapped[str]
+    card_index: Mapped[bytes] = mapped_column(index=True)
+    received_at: Mapped[datetime]
+    sealed: Mapped[bytes]
+
+
 class ListVersion(Base):
-    """One published version of the blacklist; the signed documents are sealed (they name cards)."""
+    """One published version of the blacklist; the signed documents are sealed (they name cards).
+
+    `size` and `snapshot_size` are the bytes of the documents. Few versions keep a snapshot.
+    """
 
     __tablename__ = "list_versions"
     version: Mapped[int] = mapped_column(primary_key=True)
@@ -344,5 +361,7 @@ class ListVersion(Base):
     entry_count: Mapped[int]
     issued_at: Mapped[datetime]
     expires_at: Mapped[datetime]
+    size: Mapped[int]
     delta: Mapped[bytes]
     snapshot: Mapped[bytes | None]
+    snapshot_size: Mapped[int | None]

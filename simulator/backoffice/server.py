@@ -14,7 +14,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_bytes
@@ -22,6 +22,7 @@ from secrets import token_bytes
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from backend_client.broker import BrokerAddress
 from simulator.backoffice.api import Api
 from simulator.backoffice.asgi import CERTIFICATE, application
 from simulator.backoffice.authority import (
@@ -31,16 +32,18 @@ from simulator.backoffice.authority import (
     Authority,
 )
 from simulator.backoffice.backoffice import BackOffice, Rules
+from simulator.backoffice.broker_feed import BrokerFeed
 from simulator.backoffice.clocks import Clock, MovableClock
 from simulator.backoffice.database import open_engine
 from simulator.backoffice.errors import AuthorityUnusable, CannotListen
 from simulator.backoffice.figures import load_figures
 from simulator.backoffice.keys import load_or_create_key
+from simulator.backoffice.waiting import Waiting
 
 GRACE_SECONDS = 10
 """How long requests that are being answered may take when the process is asked to end."""
 
-_BACKLOG = 128
+_BACKLOG = 1024
 _CONCURRENT = 2000
 _ENDING = (signal.SIGINT, signal.SIGTERM)
 
@@ -64,13 +67,15 @@ def run(
     prepare: Callable[[BackOffice], None] | None = None,
     announce: Callable[[str, int], None] | None = None,
     tls: Path | None = None,
+    broker: BrokerAddress | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM, then finish what is being answered and return.
 
     `port` 0 takes a free one. `prepare` may fill the register before anybody is served. `announce`
     is called with host and port as soon as connections are accepted. With a clock that has
     `advance` the route /admin/v1/clock moves it. `tls` is an authority's directory with a server's
-    pair (`authority.py`). Raises `StartupError`.
+    pair (`authority.py`). On a `broker` the blacklist is published too. Raises `StartupError`, and
+    `BrokerUnreachable`.
     """
     clock = clock or _MachineClock()
     secured = None if tls is None else _tls_context(tls)
@@ -91,7 +96,8 @@ def run(
                 prepare(backoffice)
             advance = clock.advance if isinstance(clock, MovableClock) else None
             api = Api(backoffice, admin_token=admin_token, advance=advance)
-            _serve(api, listener, announce, secured)
+            with BrokerFeed(backoffice.lists, broker) if broker else nullcontext():
+                _serve(api, listener, announce, secured)
     finally:
         listener.close()
 
@@ -102,8 +108,9 @@ def _serve(
     announce: Callable[[str, int], None] | None,
     tls: ssl.SSLContext | None,
 ) -> None:
+    waiting = Waiting(api.bell)
     config = uvicorn.Config(
-        application(api),
+        application(api, waiting=waiting),
         http=_Connection,
         ssl_context_factory=None if tls is None else lambda _config, _default: tls,
         lifespan="off",
@@ -117,7 +124,7 @@ def _serve(
         h11_max_incomplete_event_size=64 * 1024,
     )
     with _absorbing_signals():
-        _Server(config, announce).run(sockets=[listener])
+        _Server(config, announce, waiting).run(sockets=[listener])
 
 
 class _Connection(H11Protocol):
@@ -146,11 +153,17 @@ def _tls_context(directory: Path) -> ssl.SSLContext:
 
 
 class _Server(uvicorn.Server):
-    """Tells where it listens as soon as it does."""
+    """Tells where it listens as soon as it does, and keeps nobody waiting when it ends."""
 
-    def __init__(self, config: uvicorn.Config, announce: Callable[[str, int], None] | None) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        announce: Callable[[str, int], None] | None,
+        waiting: Waiting,
+    ) -> None:
         super().__init__(config)
         self._announce = announce
+        self._waiting = waiting
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Accept connections, then tell."""
@@ -158,6 +171,11 @@ class _Server(uvicorn.Server):
         if self._announce is not None and sockets:
             host, port = sockets[0].getsockname()[:2]
             self._announce(host, port)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let whoever waits for news go, then finish what is being answered."""
+        self._waiting.end()
+        await super().shutdown(sockets)
 
 
 def _listening(host: str, port: int) -> socket.socket:

@@ -186,16 +186,18 @@ class Terminals:
         session.flush()
         terminal.owner = previous.owner if previous else terminal.id
         terminal.terminal_id = f"T{terminal.id:06d}"
+        ring = self._publisher.keys.ring(session)
         return Enrolment(
             terminal_id=terminal.terminal_id,
             token=token,
             institution=institution.code,
             institution_name=institution.name,
             blacklist_issuer=self._publisher.policy.issuer,
-            blacklist_keys=(self._publisher.public_key,),
+            blacklist_keys=ring.trusted,
             issued_at=now,
             role=role,
             certificate=self._first_certificate(session, terminal, request, now),
+            statement_keys=(ring.statement_key,),
         )
 
     def recognise(self, session: Session, token: str, certificate: bytes | None = None) -> Caller:

@@ -23,6 +23,14 @@ class Vault:
         """The JSON value sealed for that row. Raises `SealBroken`."""
         return parse(self._sealer.open(sealed, _context(table, row)))
 
+    def seal_bytes(self, data: bytes, table: str, row: str) -> bytes:
+        """Seal bytes for one row."""
+        return self._sealer.seal(data, _context(table, row))
+
+    def open_bytes(self, sealed: bytes, table: str, row: str) -> bytes:
+        """The bytes sealed for that row. Raises `SealBroken`."""
+        return self._sealer.open(sealed, _context(table, row))
+
     def index(self, kind: str, value: str) -> bytes:
         """32 bytes to look `value` up by; `kind` keeps an SSN and a token apart."""
         return blind_index(self._key, kind.encode() + b"\0" + value.encode())

@@ -281,6 +281,18 @@ _INTERFACE = {
         f"The key service does not offer this card's algorithm. {_EN_STAFF}",
         remedy="The HSM computes with the algorithms that /v1/hsm names.",
     ),
+    Refusal.LIST_WITHDRAWN: Wording(
+        _NOT_FOUND,
+        "这一版黑名单已有更新版本。",
+        "There is a newer snapshot of the blacklist than this one.",
+        remedy="The terminal asks what is new and fetches that.",
+    ),
+    Refusal.RANGE_NOT_SATISFIABLE: Wording(
+        HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
+        f"请求的数据范围不对。{_ZH_STAFF}",
+        f"There are no such bytes. {_EN_STAFF}",
+        remedy=_TERMINAL,
+    ),
     Refusal.NOT_FOUND: Wording(
         _NOT_FOUND, f"没有这项服务。{_ZH_STAFF}", f"There is no such service. {_EN_STAFF}"
     ),

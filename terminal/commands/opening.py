@@ -25,7 +25,11 @@ from terminal.clock import SystemClock
 from terminal.commands.private_file import require_new, write_new
 from terminal.errors import ConfigurationError
 from terminal.session import CardSession
-from terminal.settings import ReaderSettings, Settings, load_settings
+from terminal.settings import BlacklistSettings, ReaderSettings, Settings, load_settings
+
+if TYPE_CHECKING:
+    from backend_client.broker import BrokerAddress
+    from terminal.following import Follower, Heard
 
 if TYPE_CHECKING:
     import ssl
@@ -118,6 +122,65 @@ def _shower(settings: Settings, transport: HttpTransport) -> Callable[[TlsIdenti
         transport.use(_trusting(settings, identity))
 
     return show
+
+
+@contextmanager
+def open_follower(
+    settings: Settings, terminal: Terminal, *, heard: Heard | None = None
+) -> Iterator[Follower]:
+    """A follower that keeps the terminal's blacklist up to date, as the settings want it pushed.
+
+    `heard` is told of each answer, on the follower's thread. Raises `ConfigurationError` where no
+    back office is set.
+    """
+    from terminal.following import Follower, LongPoll
+
+    if not settings.backend.url:
+        raise ConfigurationError("[backend] url is empty: there is nothing to follow")
+    wait = settings.blacklist.wait.total_seconds()
+    if settings.blacklist.push == "mqtt":
+        from terminal.pushed import Pushed
+
+        pushed = Pushed(terminal, _broker(settings.blacklist), wait)
+        try:
+            with Follower(pushed, random=secrets.token_bytes, heard=heard) as follower:
+                yield follower
+        finally:
+            pushed.close()
+        return
+    patience = settings.backend.read_timeout.total_seconds() + wait
+    timeouts = Timeouts(settings.backend.connect_timeout.total_seconds(), patience, patience + wait)
+    secured = _is_secured(settings)
+    transport = HttpTransport(
+        settings.backend.url,
+        monotonic=terminal.clock.monotonic,
+        timeouts=timeouts,
+        tls=_trusting(settings) if secured else None,
+    )
+    if secured:
+        terminal.certificates.show_also(_shower(settings, transport))
+    source = LongPoll(terminal, transport, wait)
+    try:
+        with Follower(source, random=secrets.token_bytes, heard=heard) as follower:
+            yield follower
+    finally:
+        transport.close()
+
+
+def _broker(settings: BlacklistSettings) -> BrokerAddress:
+    from backend_client.broker import BrokerAddress
+
+    return BrokerAddress(
+        settings.mqtt_host,
+        settings.mqtt_port,
+        settings.mqtt_topic,
+        settings.mqtt_tls,
+        settings.mqtt_ca,
+        settings.mqtt_certificate,
+        settings.mqtt_key,
+        settings.mqtt_user,
+        settings.mqtt_password,
+    )
 
 
 def freshen(terminal: Terminal) -> None:

@@ -91,6 +91,12 @@ def _add_backoffice(parser: ArgumentParser) -> None:
         "password comes from PGPASSWORD or ~/.pgpass",
     )
     parser.add_argument(
+        "--mqtt",
+        type=_address,
+        metavar="HOST:PORT",
+        help="publish the blacklist on this broker too (plain TCP: for a broker on this machine)",
+    )
+    parser.add_argument(
         "--clock",
         type=_instant,
         metavar="INSTANT",
@@ -105,6 +111,13 @@ def _count(written: str) -> int:
     if not (written.isascii() and written.isdecimal()):
         raise ArgumentTypeError("a number of profiles")
     return int(written)
+
+
+def _address(written: str) -> tuple[str, int]:
+    host, _, port = written.rpartition(":")
+    if host and port.isascii() and port.isdecimal() and int(port) < 65536:
+        return host, int(port)
+    raise ArgumentTypeError("host and port, such as 127.0.0.1:1883")
 
 
 def _instant(written: str) -> datetime:

@@ -52,5 +52,6 @@ def _document(status: TerminalStatus) -> dict[str, Any]:
         "blacklist_issued": head.issued_at.isoformat() if head else None,
         "blacklist_age": str(age).partition(".")[0] if age is not None else None,
         "blacklist_refused": f"{refusal.code} at {refusal.at.isoformat()}" if refusal else None,
+        "misuse_unsent": status.misuse_unsent,
         **{f"operations_{state.value}": count for state, count in status.operations.items()},
     }

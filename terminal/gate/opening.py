@@ -46,9 +46,8 @@ class ListInForce:
 
     def stops(self, purse_number: str, now: datetime) -> bool:
         """See `DenyList`. Card-number ranges are of social security cards and name no purse."""
-        listed = listed_id(purse_number)
-        found = self._blacklist.lookup(listed, "")
-        return any(entry.applies(listed, "", "transport", now) for entry in found)
+        found = self._blacklist.find(listed_id(purse_number), "")
+        return any(terms.apply("transport", now) for terms in found)
 
 
 def place_of(settings: GateSettings) -> Place:

@@ -1,34 +1,44 @@
-"""The blacklist in force, on disk, and the look-up of one card in it.
+"""The blacklist in force: on disk, and in memory for the look-up of one card.
 
-A new version replaces the old one in one transaction; until then, and when a new one turns out
-bad, the last good one stays in force. Why a version was turned down is kept for `status`.
+On disk lie an image, the packed entries of some version, and the changes since, each sealed. A new
+version is one transaction; until then, and when a new one turns out bad, the last good one stays in
+force. Why a version was turned down is kept for `status`.
 
-Entries are sealed. A look-up is two searches by blind index in SQLite, opens what they find and
-each entry that names a range of card numbers, of which a list has few, and holds nothing in memory;
-whoever needs it faster puts another `BlacklistIndex` in its place.
+In memory the list in force is one value that never changes, and the next one takes its place: who
+looks up a card takes no lock, waits for nobody, and sees head and entries of one version. It is
+read from disk when it is first needed.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import datetime
-from types import MappingProxyType
+from threading import Lock
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, delete, or_, select, true
+from sqlalchemy import Connection, delete, select
 from sqlalchemy.dialects.sqlite import insert
 
 from backend_client.blacklist import Blacklist
-from backend_client.errors import BackendError
-from backend_client.messages import BlacklistEntry, Coverage, PublicKey
-from terminal.store.schema import blacklist, blacklist_entry
+from backend_client.entry_lookup import Lookup
+from backend_client.entry_set import EntrySet
+from backend_client.errors import BackendError, BadMessage
+from backend_client.list_document import delta_body, delta_parts
+from backend_client.list_messages import Coverage, Terms
+from backend_client.messages import PublicKey
+from terminal.errors import StoreDamaged
+from terminal.store.schema import blacklist, blacklist_part
 from terminal.store.store import Store
 
 _REFUSAL = "blacklist_refusal"
 _ROW = 1
-_BATCH = 5_000
+_IMAGE = 0
+_MOST_CHANGES = 256
+_LEAST_IMAGE = 64 * 1024
+"""The changes are worked into a new image when they are many, or half as large as the image, which
+then counts as this many bytes at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +56,22 @@ class ListHead:
 
 
 @dataclass(frozen=True, slots=True)
+class ListInForce:
+    """One version of the list, ready to be asked. Never changes."""
+
+    head: ListHead
+    list: Blacklist = field(repr=False)
+    lookup: Lookup = field(repr=False)
+
+    def find(self, card_id: str, card_number: str) -> tuple[Terms, ...]:
+        """The terms of every entry that names the card, whatever its scope and time.
+
+        `card_id` is 32 lower-case hex digits, `card_number` 9 characters.
+        """
+        return self.lookup.find(card_id, card_number)
+
+
+@dataclass(frozen=True, slots=True)
 class ListRefusal:
     """A version that was not taken: the error's stable code and when."""
 
@@ -56,49 +82,58 @@ class ListRefusal:
 class BlacklistIndex(Protocol):
     """What admission needs of a blacklist."""
 
-    def head(self) -> ListHead | None:
+    def in_force(self) -> ListInForce | None:
         """The list in force, None before the first."""
         ...
 
-    def lookup(self, card_id: str, card_number: str) -> tuple[BlacklistEntry, ...]:
-        """Every entry that names the card, whatever its scope and time, in order of their ids."""
-        ...
+
+@dataclass(frozen=True, slots=True)
+class _Extent:
+    """How much lies on disk: bytes of the image, number and bytes of the changes since."""
+
+    image: int = 0
+    changes: int = 0
+    changed: int = 0
+
+    def has_room(self, more: int) -> bool:
+        """Whether another change of so many bytes is better written beside than worked in."""
+        most = max(self.image, _LEAST_IMAGE) // 2
+        return self.changes < _MOST_CHANGES and self.changed + more <= most
 
 
 class BlacklistStore:
-    """The `BlacklistIndex` in the terminal's store."""
+    """The `BlacklistIndex` in the terminal's store. Safe to share between threads."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._changing = Lock()
+        self._in_force: ListInForce | None = None
+        self._extent = _Extent()
+        self._is_read = False
+
+    def in_force(self) -> ListInForce | None:
+        """The list in force, None before the first. Raises `StoreDamaged`."""
+        if not self._is_read:
+            with self._changing:
+                self._read()
+        return self._in_force
 
     def head(self) -> ListHead | None:
-        """The list in force, None before the first."""
+        """What the list in force says of itself, without reading the rest of it from disk."""
+        if self._is_read:
+            return self._in_force.head if self._in_force else None
         with self._store.reading() as connection:
             return _head(connection)
 
-    def lookup(self, card_id: str, card_number: str) -> tuple[BlacklistEntry, ...]:
-        """Every entry that names the card, whatever its scope and time, in order of their ids.
-
-        `card_id` is 32 lower-case hex digits, `card_number` 9 characters. An entry with both a
-        card id and a number range names only the card that fits both.
-        """
-        table = blacklist_entry.c
-        query = select(blacklist_entry).where(
-            or_(
-                table.card_index == self._store.index(card_id),
-                table.number_index == self._store.index(f"number/{card_number}"),
-                table.is_range.is_(true()),
-            )
-        )
-        with self._store.reading() as connection:
-            found = [self._opened(row._asdict()) for row in connection.execute(query)]
-        named = (entry for entry in found if entry.names(card_id, card_number))
-        return tuple(sorted(named, key=lambda entry: entry.entry_id))
+    def find(self, card_id: str, card_number: str) -> tuple[Terms, ...]:
+        """The terms of every entry in force that names the card. See `ListInForce.find`."""
+        held = self.in_force()
+        return held.find(card_id, card_number) if held else ()
 
     def load(self) -> Blacklist | None:
         """The whole list in force, exactly as it was applied."""
-        with self._store.reading() as connection:
-            return self._load(connection)
+        held = self.in_force()
+        return held.list if held else None
 
     def keys(self) -> tuple[PublicKey, ...]:
         """The keys that the list in force was verified with; empty where none were recorded."""
@@ -108,22 +143,24 @@ class BlacklistStore:
         return tuple(PublicKey(one["key_id"], bytes.fromhex(one["key"])) for one in kept)
 
     def apply(self, new: Blacklist, now: datetime, keys: Iterable[PublicKey] = ()) -> None:
-        """Put `new`, verified with `keys`, in force, all or nothing. Writes only what differs.
+        """Put `new`, verified with `keys`, in force, all or nothing.
 
-        Raises `StoreError`.
+        What differs is written, if that is little, or else all of it. Raises `StoreError`.
         """
-        with self._store.writing() as connection:
-            old = self._load(connection)
-            before = {} if old is None else old.entries
-            self._remove(connection, [i for i, e in before.items() if new.entries.get(i) != e])
-            self._add(connection, [e for i, e in new.entries.items() if before.get(i) != e])
-            head = {"id": _ROW, "head": _head_text(new, keys), "applied_at": now}
-            connection.execute(
-                insert(blacklist)
-                .values(head)
-                .on_conflict_do_update(index_elements=["id"], set_=head)
-            )
-            self._store.put(_REFUSAL, {}, connection)
+        with self._changing:
+            self._read()
+            held = self._in_force
+            ready = _ready(new, now)
+            with self._store.writing() as connection:
+                extent = self._write(connection, held.list.entries if held else None, new.entries)
+                head = {"id": _ROW, "head": _head_text(new, keys), "applied_at": now}
+                connection.execute(
+                    insert(blacklist)
+                    .values(head)
+                    .on_conflict_do_update(index_elements=["id"], set_=head)
+                )
+                self._store.put(_REFUSAL, {}, connection)
+            self._in_force, self._extent = ready, extent
 
     def refuse(self, error: BackendError, now: datetime) -> None:
         """Keep why a new version was not taken. The list in force stays."""
@@ -139,52 +176,77 @@ class BlacklistStore:
         kept = self._store.get(_REFUSAL)
         return ListRefusal(kept["code"], datetime.fromisoformat(kept["at"])) if kept else None
 
-    def _load(self, connection: Connection) -> Blacklist | None:
-        head = _head(connection)
-        if head is None:
-            return None
-        rows = connection.execute(select(blacklist_entry))
-        entries = (self._opened(row._asdict()) for row in rows)
-        return Blacklist(
-            head.issuer,
-            head.version,
-            head.set_hash,
-            head.issued_at,
-            head.expires_at,
-            head.coverage,
-            MappingProxyType({entry.entry_id: entry for entry in entries}),
-        )
+    def _write(self, connection: Connection, old: EntrySet | None, new: EntrySet) -> _Extent:
+        """Write the change from `old`, or all of `new`; what then lies on disk."""
+        extent = self._extent
+        if old is not None:
+            if old == new:
+                return extent
+            change = delta_body(old.minus(new), new.minus(old))
+            if extent.has_room(len(change)):
+                self._put(connection, extent.changes + 1, change)
+                return _Extent(extent.image, extent.changes + 1, extent.changed + len(change))
+        image = new.encode()
+        connection.execute(delete(blacklist_part))
+        self._put(connection, _IMAGE, image)
+        return _Extent(len(image))
 
-    def _remove(self, connection: Connection, entry_ids: list[str]) -> None:
-        for start in range(0, len(entry_ids), _BATCH):
-            batch = [self._entry_index(each) for each in entry_ids[start : start + _BATCH]]
-            column = blacklist_entry.c.entry_index
-            connection.execute(delete(blacklist_entry).where(column.in_(batch)))
+    def _put(self, connection: Connection, sequence: int, data: bytes) -> None:
+        sealed = self._store.seal_bytes(data, _place(sequence))
+        connection.execute(blacklist_part.insert().values(sequence=sequence, data=sealed))
 
-    def _add(self, connection: Connection, entries: list[BlacklistEntry]) -> None:
-        if entries:
-            rows = [self._sealed(entry) for entry in entries]
-            connection.execute(blacklist_entry.insert(), rows)
+    def _read(self) -> None:
+        """Read the list in force, once. Under the lock."""
+        if self._is_read:
+            return
+        with self._store.reading() as connection:
+            head = _head(connection)
+            rows = connection.execute(select(blacklist_part).order_by(blacklist_part.c.sequence))
+            parts = [self._store.unseal_bytes(row.data, _place(row.sequence)) for row in rows]
+        if head is not None:
+            entries = _replayed(parts)
+            if entries.hash != head.set_hash:
+                raise StoreDamaged("the blacklist on disk is not the one that was put in force")
+            held = Blacklist(
+                head.issuer,
+                head.version,
+                head.set_hash,
+                head.issued_at,
+                head.expires_at,
+                head.coverage,
+                entries,
+            )
+            self._in_force = ListInForce(head, held, Lookup(entries))
+            sizes = [len(part) for part in parts]
+            self._extent = _Extent(sizes[0], len(sizes) - 1, sum(sizes[1:]))
+        self._is_read = True
 
-    def _entry_index(self, entry_id: str) -> bytes:
-        return self._store.index(f"entry/{entry_id}")
 
-    def _sealed(self, entry: BlacklistEntry) -> dict[str, Any]:
-        """The row of an entry. One of both card id and numbers is found by its card id."""
-        index = self._entry_index(entry.entry_id)
-        by_number = entry.card_id is None and entry.number_from is not None
-        single = by_number and entry.number_from == entry.number_to
-        number_index = self._store.index(f"number/{entry.number_from}") if single else None
-        return {
-            "entry_index": index,
-            "card_index": None if entry.card_id is None else self._store.index(entry.card_id),
-            "number_index": number_index,
-            "is_range": by_number and not single,
-            "entry": self._store.seal(_plain(entry), _place(index)),
-        }
+def _replayed(parts: list[bytes]) -> EntrySet:
+    """The entries that an image and the changes after it lead to. Raises `StoreDamaged`."""
+    if not parts:
+        raise StoreDamaged("the blacklist on disk has no image")
+    try:
+        entries = EntrySet.decode(parts[0])
+        for part in parts[1:]:
+            entries = entries.changed(*delta_parts(part))
+    except BadMessage as error:
+        raise StoreDamaged(f"the blacklist on disk does not hold together: {error}") from None
+    return entries
 
-    def _opened(self, row: Mapping[str, Any]) -> BlacklistEntry:
-        return _entry(self._store.unseal(row["entry"], _place(row["entry_index"])))
+
+def _ready(new: Blacklist, now: datetime) -> ListInForce:
+    head = ListHead(
+        new.issuer,
+        new.version,
+        new.set_hash,
+        new.issued_at,
+        new.expires_at,
+        new.coverage,
+        now,
+        len(new.entries),
+    )
+    return ListInForce(head, new, Lookup(new.entries))
 
 
 def _head_text(new: Blacklist, keys: Iterable[PublicKey]) -> str:
@@ -221,34 +283,5 @@ def _head(connection: Connection) -> ListHead | None:
     )
 
 
-def _place(index: bytes) -> str:
-    return f"blacklist_entry/entry/{index.hex()}"
-
-
-def _plain(entry: BlacklistEntry) -> dict[str, Any]:
-    return {
-        "entry_id": entry.entry_id,
-        "card_id": entry.card_id,
-        "number_from": entry.number_from,
-        "number_to": entry.number_to,
-        "reason": entry.reason,
-        "scope": list(entry.scope),
-        "action": entry.action,
-        "valid_from": entry.valid_from.isoformat(),
-        "valid_until": None if entry.valid_until is None else entry.valid_until.isoformat(),
-    }
-
-
-def _entry(row: Mapping[str, Any]) -> BlacklistEntry:
-    until = row["valid_until"]
-    return BlacklistEntry(
-        entry_id=row["entry_id"],
-        card_id=row["card_id"],
-        number_from=row["number_from"],
-        number_to=row["number_to"],
-        reason=row["reason"],
-        scope=tuple(row["scope"]),
-        action=row["action"],
-        valid_from=datetime.fromisoformat(row["valid_from"]),
-        valid_until=None if until is None else datetime.fromisoformat(until),
-    )
+def _place(sequence: int) -> str:
+    return f"blacklist_part/data/{sequence}"

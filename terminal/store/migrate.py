@@ -40,6 +40,14 @@ class Keyed(Protocol):
         """A JSON object, sealed for one place."""
         ...
 
+    def unseal(self, sealed: bytes, context: str) -> dict[str, Any]:
+        """The JSON object that was sealed for this place. Raises `StoreDamaged`."""
+        ...
+
+    def seal_bytes(self, data: bytes, context: str) -> bytes:
+        """Bytes, sealed for one place."""
+        ...
+
 
 def bring_up_to_date(engine: Engine, file: Path, keyed: Keyed) -> None:
     """Make the tables, or migrate them after copying `file` aside.

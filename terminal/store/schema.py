@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.schema import ExecutableDDLElement
 from sqlalchemy.types import TypeDecorator
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 """Every revision of the schema, oldest first."""
 
 
@@ -107,23 +107,35 @@ blacklist = Table(
 )
 """One row: what the list in force says of itself, as JSON."""
 
-blacklist_entry = Table(
-    "blacklist_entry",
+blacklist_part = Table(
+    "blacklist_part",
     metadata,
-    Column("entry_index", LargeBinary(32), primary_key=True),
-    Column("card_index", LargeBinary(32)),
-    Column("number_index", LargeBinary(32)),
-    Column("is_range", Boolean, nullable=False),
-    Column("entry", LargeBinary, nullable=False),
-    Index("blacklist_entry_by_card", "card_index"),
-    Index("blacklist_entry_by_number", "number_index"),
-    Index("blacklist_entry_by_range", "is_range"),
+    Column("sequence", Integer, primary_key=True, autoincrement=False),
+    Column("data", LargeBinary, nullable=False),
 )
-"""The entries of the list in force, as they were signed, sealed.
+"""The list in force, sealed: its packed entries as 0, and the changes since then from 1 on."""
 
-An entry is found by the blind index of its card id, or of its card number when it names one number
-only. What names a range of numbers has neither: it is marked and looked at each time.
-"""
+blacklist_piece = Table(
+    "blacklist_piece",
+    metadata,
+    Column("start", Integer, primary_key=True, autoincrement=False),
+    Column("data", LargeBinary, nullable=False),
+)
+"""The pieces, sealed, of a snapshot that is being fetched."""
+
+misuse = Table(
+    "misuse",
+    metadata,
+    Column("report_id", String(24), primary_key=True),
+    Column("card_index", LargeBinary(32), nullable=False),
+    Column("face", String(20), nullable=False),
+    Column("reason", String(40), nullable=False),
+    Column("presented_at", Instant, nullable=False),
+    Column("is_sent", Boolean, nullable=False),
+    Column("report", LargeBinary, nullable=False),
+    Index("misuse_by_card", "card_index"),
+)
+"""Listed cards that were presented (Article 26). `report` is sealed."""
 
 audit = Table(
     "audit",

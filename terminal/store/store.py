@@ -143,15 +143,23 @@ class Store:
     def seal(self, value: Mapping[str, Any], context: str) -> bytes:
         """A JSON object, sealed for one place: table, column and row."""
         data = json.dumps(dict(value), ensure_ascii=False, separators=(",", ":")).encode()
-        return self._sealer.seal(data, context.encode())
+        return self.seal_bytes(data, context)
 
     def unseal(self, sealed: bytes, context: str) -> dict[str, Any]:
         """The JSON object that was sealed for this place. Raises `StoreDamaged`."""
+        value: dict[str, Any] = json.loads(self.unseal_bytes(sealed, context))
+        return value
+
+    def seal_bytes(self, data: bytes, context: str) -> bytes:
+        """Bytes, sealed for one place."""
+        return self._sealer.seal(data, context.encode())
+
+    def unseal_bytes(self, sealed: bytes, context: str) -> bytes:
+        """The bytes that were sealed for this place. Raises `StoreDamaged`."""
         try:
-            value: dict[str, Any] = json.loads(self._sealer.open(sealed, context.encode()))
+            return self._sealer.open(sealed, context.encode())
         except SealBroken:
             raise StoreDamaged(f"a sealed value does not open: {context}") from None
-        return value
 
     def get(self, name: str, connection: Connection | None = None) -> dict[str, Any] | None:
         """A single value, None when it was never put. Raises `StoreDamaged`."""

@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from backend_client.blacklist import apply_update
+from backend_client.blacklist import Trust, apply_documents
 from backend_client.calls import Calls
 from backend_client.client import BackendClient
 from backend_client.errors import Refused, Unreachable
@@ -157,14 +157,12 @@ def test_the_story_of_a_card_over_http(office: Office) -> None:
     assert client.account(ref).current_account_fen == 100_000
 
     staff(transport, "/losses", card_number=ref.card_number, kind="temporary")
-    held = apply_update(
-        None,
-        client.blacklist_update(0),
-        keys=identity.blacklist_keys,
-        issuer=identity.blacklist_issuer,
-        now=BEGIN,
-    )
-    assert [entry.card_id for entry in held.entries.values()] == [ref.card_id]
+    offer = client.lists.news(0).snapshot
+    assert offer is not None
+    trust = Trust(identity.blacklist_issuer, identity.blacklist_keys)
+    held = apply_documents(None, [client.lists.piece(offer, 0)], trust, BEGIN).list
+    assert held is not None
+    assert [entry.card_id for entry in held.entries] == [ref.card_id[:24]]
     with pytest.raises(Refused) as caught:
         client.bills(ref)
     assert caught.value.problem.code == "CARD_TEMPORARILY_LOST"

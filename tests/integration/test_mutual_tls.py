@@ -132,12 +132,12 @@ def test_who_shows_no_certificate_or_another_terminals_gets_nothing(office: Offi
     one, one_tls = office.enrolled()
     _, two_tls = office.enrolled()
     with pytest.raises(NotEnrolled):
-        office.client(trusting, one.token).blacklist_update(0)
+        office.client(trusting, one.token).lists.news(0)
     shown = tls_context(office.authority / "ca.crt", two_tls)
     with pytest.raises(NotEnrolled):
-        office.client(shown, one.token).blacklist_update(0)
+        office.client(shown, one.token).lists.news(0)
     own = tls_context(office.authority / "ca.crt", one_tls)
-    assert office.client(own, one.token).blacklist_update(0).snapshot is not None
+    assert office.client(own, one.token).lists.news(0).snapshot is not None
     assert office.client(trusting).server_time().now
 
 
@@ -152,7 +152,7 @@ def test_a_certificate_of_another_authority_ends_the_connection(
     )
     forged = tls_context(office.authority / "ca.crt", TlsIdentity.received(key, answer))
     with pytest.raises(BackendError) as caught:
-        office.client(forged, identity.token).blacklist_update(0)
+        office.client(forged, identity.token).lists.news(0)
     assert not isinstance(caught.value, NotEnrolled)
 
 

@@ -32,7 +32,8 @@ from apdu.status import (
     UnsupportedCard,
 )
 from apdu.trace import Exchange, Trace
-from backend_client.messages import BlacklistEntry, CardRef, CardStatus
+from backend_client.list_messages import Terms
+from backend_client.messages import CardRef, CardStatus
 from simulator.card.card import Protocol, SimulatedCard
 from simulator.card.description import CardProfile, Condition, PinState
 from simulator.card.profile import load_profile
@@ -217,10 +218,7 @@ def test_a_card_without_a_pin_is_not_asked_for_one() -> None:
 
 def context(session: CardSession, *, listed: bool) -> AdmissionContext:
     facts = session.facts
-    entry = BlacklistEntry(
-        "e1", facts.card_id, None, None, "formal_loss", ("social_security",), "refuse",
-        NOW - DAY, None,
-    )  # fmt: skip
+    entry = Terms("formal_loss", ("social_security",), "refuse", NOW - DAY)
     listing = Listing(1, NOW - timedelta(hours=1), NOW + DAY, (entry,) if listed else ())
     card = CardRef(facts.card_id, facts.card_number)
     status = CardStatus(card, "active", None, True, False, False, NOW)

@@ -11,7 +11,8 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from backend_client.messages import BlacklistEntry, CardRef, CardState, CardStatus, ListingReason
+from backend_client.list_messages import Terms
+from backend_client.messages import CardRef, CardState, CardStatus, ListingReason
 from terminal.admission import (
     AdmissionContext,
     Admitted,
@@ -71,14 +72,12 @@ def status_of(state: CardState = "active", **changes: object) -> CardStatus:
     return replace(plain, **changes)  # type: ignore[arg-type]  # named by each test
 
 
-def entry(reason: ListingReason = "formal_loss", **changes: object) -> BlacklistEntry:
-    plain = BlacklistEntry(
-        "e1", CARD_ID, None, None, reason, ("social_security",), "refuse", NOW - DAY, None
-    )
+def entry(reason: ListingReason = "formal_loss", **changes: object) -> Terms:
+    plain = Terms(reason, ("social_security",), "refuse", NOW - DAY, None)
     return replace(plain, **changes)  # type: ignore[arg-type]  # named by each test
 
 
-def listing(*entries: BlacklistEntry, issued_at: datetime = NOW - timedelta(hours=1)) -> Listing:
+def listing(*entries: Terms, issued_at: datetime = NOW - timedelta(hours=1)) -> Listing:
     return Listing(7, issued_at, NOW + 7 * DAY, entries)
 
 
@@ -251,7 +250,7 @@ def test_a_loss_at_the_bank_leaves_the_social_function_as_it_is() -> None:
 
 
 def test_of_several_entries_the_most_lasting_is_told() -> None:
-    both = listing(entry("temporary_loss", valid_until=NOW + DAY), entry("void", entry_id="e2"))
+    both = listing(entry("temporary_loss", valid_until=NOW + DAY), entry("void"))
     assert reason(GOOD.but(listing=both).decide(Function.READ)) is Reason.LISTED_VOID
 
 
@@ -381,7 +380,7 @@ def test_a_card_listed_as_stopped_is_read_and_replaced_and_nothing_else(version:
 
 @pytest.mark.article(23)
 def test_a_stopped_card_that_is_void_as_well_is_not_even_read() -> None:
-    void = GOOD.but(listing=listing(entry("stopped"), entry("void", entry_id="other")))
+    void = GOOD.but(listing=listing(entry("stopped"), entry("void")))
     assert reason(void.decide(Function.READ)) is Reason.LISTED_VOID
 
 
@@ -582,4 +581,3 @@ def test_every_refusal_says_why_and_what_to_do(told: Reason) -> None:
 def test_facts_do_not_show_the_card() -> None:
     assert CARD_ID not in repr(GOOD.card)
     assert NUMBER not in repr(GOOD.card)
-    assert NUMBER not in repr(listing(entry(number_from=NUMBER, number_to=NUMBER)))

@@ -113,7 +113,7 @@ def test_a_token_is_good_over_its_own_certificate_only(city: SampleCity) -> None
     assert code_of(city, one.token, b"anything") == "CERTIFICATE_NOT_ACCEPTED"
     assert code_of(city, "x" * 43, der(one_tls)) == "NOT_ENROLLED"
     with pytest.raises(NotEnrolled, match="CERTIFICATE_REQUIRED"):
-        client(city, one.token, None).blacklist_update(0)
+        client(city, one.token, None).lists.news(0)
 
 
 def test_every_terminal_route_wants_the_certificate(city: SampleCity) -> None:
@@ -199,7 +199,7 @@ def test_without_an_authority_no_certificate_is_issued_or_wanted() -> None:
     identity = city.client(None).enrol(request)
     assert identity.certificate is None
     connected = city.client(identity.token)
-    assert connected.blacklist_update(0).snapshot is not None
+    assert connected.lists.news(0).snapshot is not None
     with pytest.raises(Refused) as caught:
         connected.certificates.renew(CertificateRequest(asked))
     assert caught.value.problem.code == "CERTIFICATES_NOT_ISSUED"

@@ -137,9 +137,11 @@ def test_whoever_gives_name_and_number_reports_a_temporary_loss(
 def test_a_loss_by_name_is_on_the_blacklist_at_once(city: SampleCity, wish: Wishes) -> None:
     city.card(1)
     client = city.terminal()
-    before = client.blacklist_update(0)
+    offer = client.lists.news(0).snapshot
+    assert offer is not None
+    assert client.lists.news(offer.version).documents == ()
     client.life.report_loss(wish.loss(identity(1)))
-    assert client.blacklist_update(0) != before
+    assert len(client.lists.news(offer.version).documents) == 1
 
 
 @pytest.mark.article(18)

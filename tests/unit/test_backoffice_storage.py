@@ -64,7 +64,7 @@ def test_nothing_on_disk_names_a_person_a_card_or_an_illness(tmp_path: Path) -> 
     client.confirm(ConfirmRequest(number, ref, "B1", tried.split))
     client.account(ref)
     city.backoffice.staff.report_temporary_loss(CardKey(card_id=ref.card_id))
-    client.blacklist_update(0)
+    client.lists.news(0)
     kept = everything_on_disk(tmp_path)
     secrets = ("样本1", "99010019900100", ref.card_id, ref.card_number, "内科", "样本项目", "V-B1")
     for secret in secrets:
@@ -252,7 +252,7 @@ def test_an_instant_is_taken_when_a_transaction_is_alone(tmp_path: Path) -> None
     fresh = CardKey(card_id=sample_ref(2).card_id)
     office.staff.activate(fresh)
     office.staff.stop(fresh)
-    client.blacklist_update(0)
+    client.lists.news(0)
     assert len(was_alone) >= 13
     assert all(was_alone)
     city.backoffice.close()

@@ -15,6 +15,7 @@ from backend_client import errors, messages
 from backend_client.calls import UNEXPLAINED, Calls, Retries
 from backend_client.client import BackendClient
 from backend_client.codec import Message, dump, load
+from backend_client.list_messages import BlacklistUpdate, MisuseReceipt, MisuseReport
 from backend_client.transport import Reply, Request
 
 NOW = dt.datetime(2026, 11, 23, 12, tzinfo=dt.timezone(dt.timedelta(hours=8)))
@@ -96,6 +97,8 @@ def bad(status: int, problem: messages.Problem = PROBLEM, **headers: str) -> Rep
 
 Call = Callable[[BackendClient], Any]
 
+MISUSE = MisuseReport("r1", CARD, NOW, "query", "console", "FROZEN", 3)
+
 READS: dict[str, tuple[Call, Message, str, str]] = {
     "card_status": (lambda c: c.card_status(CARD), STATUS, "POST", "/v1/cards/status"),
     "account": (lambda c: c.account(CARD), OVERVIEW, "POST", "/v1/cards/account"),
@@ -103,11 +106,17 @@ READS: dict[str, tuple[Call, Message, str, str]] = {
     "trial": (lambda c: c.trial(TRIAL_REQUEST), TRIAL, "POST", "/v1/settlements/trial"),
     "query": (lambda c: c.query(NUMBER), STATE, "POST", "/v1/operations/query"),
     "server_time": (lambda c: c.server_time(), messages.ServerTime(NOW), "GET", "/v1/time"),
-    "blacklist_update": (
-        lambda c: c.blacklist_update(7),
-        messages.BlacklistUpdate(),
+    "news": (
+        lambda c: BlacklistUpdate(c.lists.news(7, statement=2, wait=30).snapshot),
+        BlacklistUpdate(),
         "GET",
-        "/v1/blacklist?since=7",
+        "/v1/blacklist?since=7&statement=2&whole=0&wait=30",
+    ),
+    "report_misuse": (
+        lambda c: c.lists.report_misuse(MISUSE),
+        MisuseReceipt("r1"),
+        "POST",
+        "/v1/misuse",
     ),
 }
 CHANGES: dict[str, tuple[Call, Message, str, str]] = {

@@ -5,6 +5,8 @@ Card, terminal, network and back office are the real parts, in this process.
 
 from __future__ import annotations
 
+import base64
+import json
 import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -934,10 +936,12 @@ def test_what_was_told_at_once_is_not_told_again(scene: Scene) -> None:
 
 
 def flipped(reply: Reply) -> Reply:
-    """The same answer with one character of the first signature changed."""
-    before, mark, after = reply.body.partition(b'"signature":"')
-    other = b"B" if after[:1] == b"A" else b"A"
-    return Reply(reply.status, before + mark + other + after[1:], reply.headers)
+    """The same answer with one bit changed in the body of the first document."""
+    update = json.loads(reply.body)
+    document = bytearray(base64.b64decode(update["documents"][0]))
+    document[-1] ^= 1
+    update["documents"][0] = base64.b64encode(document).decode()
+    return Reply(reply.status, json.dumps(update).encode(), reply.headers)
 
 
 def test_a_tampered_blacklist_is_refused_and_the_last_good_one_stays(scene: Scene) -> None:

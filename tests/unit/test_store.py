@@ -20,8 +20,8 @@ import pytest
 from sqlalchemy import Connection, create_engine, select, text
 from sqlalchemy.exc import IntegrityError
 
-from backend_client.blacklist import set_hash
-from backend_client.messages import BlacklistEntry
+from backend_client.entry_set import EntrySet
+from backend_client.list_messages import IDENTITY, BlacklistEntry
 from backend_client.sealing import Sealer
 from terminal.clock import SHANGHAI
 from terminal.errors import (
@@ -305,6 +305,12 @@ class NoKey:
     def seal(self, value: Mapping[str, Any], context: str) -> bytes:
         raise AssertionError(context)
 
+    def unseal(self, sealed: bytes, context: str) -> dict[str, Any]:
+        raise AssertionError(context)
+
+    def seal_bytes(self, data: bytes, context: str) -> bytes:
+        raise AssertionError(context)
+
 
 KEYED = NoKey()
 
@@ -353,15 +359,16 @@ def test_a_migration_that_fails_leaves_the_older_store(tmp_path: Path, opened: O
     assert schema_of(tmp_path / DATABASE) == before
 
 
+CARD_ID = "990100d15600000500000001ffffffff"
 LISTED = BlacklistEntry(
-    "L1", "990100d15600000500000001ffffffff", None, None, "temporary_loss",
+    CARD_ID[:IDENTITY], None, None, "temporary_loss",
     ("social_security", "transport"), "refuse", NOW, NOW + timedelta(days=5),
 )  # fmt: skip
 ENTRIES = (
     LISTED,
-    replace(LISTED, entry_id="L2", card_id=None, number_from="A12345678", number_to="A12345678"),
-    replace(LISTED, entry_id="L3", card_id=None, number_from="B00000007", number_to="B99999997"),
-    replace(LISTED, entry_id="L4", number_from="C12345678", number_to="C12345678"),
+    replace(LISTED, card_id=None, number_from="A12345678", number_to="A12345678"),
+    replace(LISTED, card_id=None, number_from="B00000007", number_to="B99999997"),
+    replace(LISTED, number_from="C12345678", number_to="C12345678"),
 )
 
 
@@ -372,20 +379,22 @@ def make_0002(file: Path) -> None:
     migrate.migrate(engine, KEYED, "0002")
     engine.dispose()
     head = {
-        "issuer": "urn:example:centre", "version": 3, "set_hash": set_hash(ENTRIES).hex(),
+        "issuer": "urn:example:centre", "version": 3, "set_hash": bytes(32).hex(),
         "issued_at": NOW.isoformat(), "expires_at": (NOW + timedelta(days=7)).isoformat(),
         "regions": ["990100"], "covered_until": NOW.isoformat(), "entries": len(ENTRIES),
     }  # fmt: skip
     with closing(sqlite3.connect(file)) as raw:
         raw.execute("INSERT INTO blacklist VALUES (1, ?, ?)", (json.dumps(head), NOW.isoformat()))
-        for entry in ENTRIES:
+        for number, entry in enumerate(ENTRIES, 1):
+            card_id = entry.card_id and CARD_ID
+            begin = entry.valid_from.isoformat() if entry.valid_from else None
             until = entry.valid_until.isoformat() if entry.valid_until else None
             raw.execute(
                 "INSERT INTO blacklist_entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
-                    *(entry.entry_id, entry.card_id, entry.number_from, entry.number_to),
+                    *(f"L{number}", card_id, entry.number_from, entry.number_to),
                     *(entry.reason, " ".join(entry.scope), entry.action),
-                    *(entry.valid_from.isoformat(), until),
+                    *(begin, until),
                 ),
             )
         raw.commit()
@@ -395,7 +404,7 @@ def in_clear(directory: Path) -> set[str]:
     """The card identifiers of `ENTRIES` that can be read in the store's own files."""
     files = (file for file in directory.glob(f"{DATABASE}*") if file.suffix != ".bak")
     raw = b"".join(file.read_bytes() for file in files)
-    named = {x for e in ENTRIES for x in (e.card_id, e.number_from, e.number_to) if x}
+    named = {x for e in ENTRIES for x in (e.card_id and CARD_ID, e.number_from, e.number_to) if x}
     return {x for x in named if x.encode() in raw}
 
 
@@ -409,14 +418,17 @@ def test_the_blacklist_of_an_older_store_stays_in_force_and_is_sealed(
     index = BlacklistStore(store)
     loaded = index.load()
     assert loaded is not None
-    assert loaded.entries == {entry.entry_id: entry for entry in ENTRIES}
-    assert set_hash(loaded.entries.values()) == loaded.set_hash
+    assert loaded.entries == EntrySet.of(ENTRIES)
+    assert loaded.entries.hash == loaded.set_hash
     assert index.keys() == ()
-    assert [e.entry_id for e in index.lookup(LISTED.card_id or "", "C12345678")] == ["L1", "L4"]
-    assert [e.entry_id for e in index.lookup("0" * 32, "A12345678")] == ["L2"]
-    assert [e.entry_id for e in index.lookup("0" * 32, "B55555555")] == ["L3"]
-    index.apply(replace(loaded, version=4, entries={"L3": ENTRIES[2]}), NOW)
-    assert index.lookup("0" * 32, "A12345678") == (), "what was led up can be taken off again"
+    assert len(index.find(CARD_ID, "C12345678")) == 2
+    assert index.find(CARD_ID, "C12345679") == (LISTED.terms,)
+    assert index.find("0" * 32, "A12345678") == (LISTED.terms,)
+    assert index.find("0" * 32, "B55555555") == (LISTED.terms,)
+    assert index.find("0" * 32, "C12345678") == ()
+    left = EntrySet.of(ENTRIES[2:3])
+    index.apply(replace(loaded, version=4, set_hash=left.hash, entries=left), NOW)
+    assert index.find("0" * 32, "A12345678") == (), "what was led up can be taken off again"
     store.close()
     assert in_clear(tmp_path) == set()
 

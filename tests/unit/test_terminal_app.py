@@ -5,34 +5,40 @@ The back office is a small stand-in below the real client, so every message is a
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from random import Random
 from threading import Thread
-from types import MappingProxyType
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from apdu.readers.inprocess import InProcessReader
 from apdu.sam import SoftwareSam
-from backend_client.blacklist import Blacklist, set_hash
+from backend_client.blacklist import Blacklist
 from backend_client.codec import Message, dump, encode, load
+from backend_client.entry_set import EntrySet
 from backend_client.errors import BackendError, NoReply, NotEnrolled, Unreachable
 from backend_client.errors import Refused as RefusedByCentre
+from backend_client.list_issue import sign_delta, sign_snapshot
+from backend_client.list_messages import (
+    IDENTITY,
+    BlacklistEntry,
+    BlacklistUpdate,
+    Coverage,
+    MisuseReceipt,
+    MisuseReport,
+    SnapshotOffer,
+)
 from backend_client.messages import (
     ActivationResult,
-    BlacklistDelta,
-    BlacklistEntry,
-    BlacklistSnapshot,
-    BlacklistUpdate,
     CardRef,
     CardState,
     CardStatus,
     ConfirmRequest,
-    Coverage,
     Enrolment,
     EnrolmentRequest,
     ListingReason,
@@ -46,7 +52,6 @@ from backend_client.messages import (
     Settlement,
     Split,
 )
-from backend_client.signing import open_document, sign_document
 from backend_client.transport import Reply, Request
 from simulator.card.card import SimulatedCard
 from simulator.card.profile import load_profile
@@ -87,8 +92,10 @@ class Centre:
         self.states: dict[str, CardStatus] = {}
         self.operations: dict[str, OperationState] = {}
         self.reversed: list[str] = []
-        self.update = BlacklistUpdate()
-        self.snapshot: BlacklistUpdate | None = None
+        self.deltas: tuple[bytes, ...] = ()
+        self.offer = SnapshotOffer(0, 1)
+        self.whole: bytes | None = None
+        self.misuse: list[MisuseReport] = []
         self.keys: tuple[PublicKey, ...] = (TRUSTED,)
         self.enrolments: list[EnrolmentRequest] = []
         self.meddle: Callable[[Request], Reply | None] = lambda _: None
@@ -100,9 +107,18 @@ class Centre:
         meddled = self.meddle(request)
         if meddled is not None:
             return meddled
+        if request.path.startswith("/v1/blacklist/snapshot"):
+            return self.piece(request)
         answer = self.answer(request)
         status = answer.status if isinstance(answer, Problem) else 200
         return Reply(status, dump(answer))
+
+    def piece(self, request: Request) -> Reply:
+        assert self.whole is not None
+        start, end = map(int, request.headers["range"].removeprefix("bytes=").split("-"))
+        piece = self.whole[start : end + 1]
+        said = f"bytes {start}-{start + len(piece) - 1}/{len(self.whole)}"
+        return Reply(206, piece, {"content-range": said})
 
     def answer(self, request: Request) -> Message:
         match request.path.split("?")[0]:
@@ -125,8 +141,13 @@ class Centre:
                 self.reversed.append(number)
                 return Reversal(number, found=False, reversed_at=NOW)
             case "/v1/blacklist":
-                since = int(request.path.split("=")[1])
-                return self.snapshot if since == 0 and self.snapshot else self.update
+                documents = tuple(base64.b64encode(each).decode() for each in self.deltas)
+                if self.whole is None or (self.deltas and "whole=0" in request.path):
+                    return BlacklistUpdate(documents=documents)
+                return BlacklistUpdate(snapshot=self.offer)
+            case "/v1/misuse":
+                self.misuse.append(load(MisuseReport, request.body))
+                return MisuseReceipt(self.misuse[-1].report_id)
         raise AssertionError(request.path)
 
 
@@ -198,25 +219,26 @@ def status_of(state: CardState, *, at: datetime = NOW) -> CardStatus:
 
 
 def listed(version: int, *entries: BlacklistEntry, at: datetime = NOW) -> Blacklist:
-    mapping = MappingProxyType({e.entry_id: e for e in entries})
-    coverage = Coverage(("990100",), at)
-    return Blacklist(ISSUER, version, set_hash(entries), at, at + 7 * DAY, coverage, mapping)
+    these = EntrySet.of(entries)
+    return Blacklist(
+        ISSUER, version, these.hash, at, at + 7 * DAY, Coverage(("990100",), at), these
+    )
 
 
 def publish(centre: Centre, version: int, *entries: BlacklistEntry, at: datetime = NOW) -> None:
     """Have the centre offer this list, whole."""
-    new = listed(version, *entries, at=at)
-    whole = BlacklistSnapshot(
-        ISSUER, version, new.set_hash, at, new.expires_at, new.coverage, len(entries), entries
-    )
-    centre.update = BlacklistUpdate(sign_document(whole, "key-1", SIGNER))
+    offer_whole(centre, version, sign_snapshot(listed(version, *entries, at=at), "key-1", SIGNER))
+
+
+def offer_whole(centre: Centre, version: int, document: bytes) -> None:
+    centre.deltas, centre.whole = (), document
+    centre.offer = SnapshotOffer(version, len(document))
 
 
 def loss(until: datetime | None) -> BlacklistEntry:
     why: ListingReason = "formal_loss" if until is None else "temporary_loss"
-    return BlacklistEntry(
-        "e1", CARD.card_id, None, None, why, ("social_security",), "refuse", NOW, until
-    )
+    card = CARD.card_id[:IDENTITY]
+    return BlacklistEntry(card, None, None, why, ("social_security",), "refuse", None, until)
 
 
 def reason(terminal: Terminal, function: Function, facts: CardFacts = FACTS) -> Reason | None:
@@ -476,85 +498,89 @@ def test_a_visit_hands_out_the_parts(terminal: Terminal) -> None:
 def test_sync_takes_a_snapshot_then_deltas(terminal: Terminal, centre: Centre) -> None:
     first, second = listed(1), listed(2, loss(None), at=NOW + timedelta(hours=1))
     centre.clock.advance(timedelta(hours=1))
-    delta = BlacklistDelta(
-        ISSUER, 2, 1, first.set_hash, second.set_hash, second.issued_at, second.expires_at,
-        second.coverage, 1, 1, 0, (loss(None),), (),
-    )  # fmt: skip
-    centre.update = BlacklistUpdate(None, (sign_document(delta, "key-1", SIGNER),))
+    centre.deltas = (sign_delta(first, second, "key-1", SIGNER),)
     report = terminal.sync()
     assert (report.before, report.after, report.entries, report.error) == (1, 2, 1, None)
-    assert centre.requests[-1] == "/v1/blacklist?since=1"
+    assert centre.requests[-1] == asked(1)
     assert terminal.blacklist.load() == second
-    centre.update = BlacklistUpdate()
+    centre.deltas, centre.whole = (), None
     assert terminal.sync().error is None
     assert terminal.blacklist.load() == second
 
 
+def asked(since: int, *, whole: bool = False) -> str:
+    return f"/v1/blacklist?since={since}&statement=0&whole={whole:d}&wait=0"
+
+
+def whole_asked(since: int) -> list[str]:
+    """What is asked for when deltas of no use are passed over."""
+    return [asked(since), asked(since, whole=True)]
+
+
 def test_after_a_gap_the_whole_list_is_fetched(terminal: Terminal, centre: Centre) -> None:
-    fifth = listed(5, loss(None))
-    delta = BlacklistDelta(
-        ISSUER, 5, 4, bytes(32), fifth.set_hash, NOW, fifth.expires_at, fifth.coverage,
-        1, 1, 0, (loss(None),), (),
-    )  # fmt: skip
-    publish(centre, 5, loss(None))
-    centre.snapshot = centre.update
-    centre.update = BlacklistUpdate(None, (sign_document(delta, "key-1", SIGNER),))
+    offer(centre, delta=sign_delta(listed(4), listed(5, loss(None)), "key-1", SIGNER), version=5)
     assert terminal.sync().after == 5
-    assert centre.requests[-2:] == ["/v1/blacklist?since=1", "/v1/blacklist?since=0"]
+    assert [path for path in centre.requests if path.startswith("/v1/blacklist?")][:2] == (
+        whole_asked(1)
+    )
 
 
-def offer(centre: Centre, *, delta: BlacklistDelta, whole: Callable[[], None]) -> None:
-    """Have the centre offer this delta, and the list that `whole` publishes to who asks for all."""
-    whole()
-    centre.snapshot = centre.update
-    centre.update = BlacklistUpdate(None, (sign_document(delta, "key-1", SIGNER),))
+def offer(centre: Centre, *, delta: bytes, version: int) -> None:
+    """Have the centre offer this delta, and a version to who asks for all of it."""
+    publish(centre, version, loss(None))
+    centre.deltas = (delta,)
 
 
-def delta_from_1(result: Blacklist, *, previous: bytes, removed: tuple[str, ...]) -> BlacklistDelta:
-    return BlacklistDelta(
-        ISSUER, result.version, 1, previous, result.set_hash, NOW, result.expires_at,
-        result.coverage, len(result.entries), 0, len(removed), (), removed,
-    )  # fmt: skip
+def broken(previous: int) -> dict[str, bytes]:
+    """Deltas after a version that cannot be applied to it."""
+    gone = EntrySet.of([loss(None)])
+    elsewhere = replace(listed(previous), set_hash=bytes(32))
+    lying = replace(listed(previous), entries=gone)
+    return {
+        "a fork": sign_delta(elsewhere, listed(3), "key-1", SIGNER),
+        "a removal of what is not there": sign_delta(lying, listed(3), "key-1", SIGNER),
+    }
 
 
-BROKEN = {
-    "a fork": delta_from_1(listed(3), previous=bytes(32), removed=()),
-    "a removal of what is not there": delta_from_1(
-        listed(3), previous=listed(1).set_hash, removed=("e9",)
-    ),
-}
-
-
-@pytest.mark.parametrize("delta", list(BROKEN.values()), ids=list(BROKEN))
+@pytest.mark.parametrize("delta", broken(1).values(), ids=broken(1))
 def test_changes_that_do_not_apply_are_passed_over_by_the_whole_list(
-    terminal: Terminal, centre: Centre, delta: BlacklistDelta
+    terminal: Terminal, centre: Centre, delta: bytes
 ) -> None:
-    offer(centre, delta=delta, whole=lambda: publish(centre, 4, loss(None)))
+    offer(centre, delta=delta, version=4)
+    centre.meddle = forgetting_the_delta(centre)
     report = terminal.sync()
     assert (report.after, report.error) == (4, None)
-    assert centre.requests[-2:] == ["/v1/blacklist?since=1", "/v1/blacklist?since=0"]
+    assert centre.requests[1:3] == whole_asked(1)
     assert terminal.status().blacklist_refusal is None
 
 
-@pytest.mark.parametrize("delta", list(BROKEN.values()), ids=list(BROKEN))
+def forgetting_the_delta(centre: Centre) -> Callable[[Request], Reply | None]:
+    """A centre that has nothing more to say once the whole list was fetched."""
+
+    def meddle(request: Request) -> Reply | None:
+        if "whole=0" in request.path and asked(1) not in request.path:
+            centre.deltas, centre.whole = (), None
+        return None
+
+    return meddle
+
+
+@pytest.mark.parametrize("delta", broken(2).values(), ids=broken(2))
 @pytest.mark.parametrize(
     ("version", "code"), [(1, "BACKEND_LIST_ROLLED_BACK"), (2, "BACKEND_LIST_FORKED")]
 )
 def test_the_whole_list_does_not_get_around_rollback_and_fork(
-    terminal: Terminal, centre: Centre, delta: BlacklistDelta, version: int, code: str
+    terminal: Terminal, centre: Centre, delta: bytes, version: int, code: str
 ) -> None:
     publish(centre, 2)
     terminal.sync()
     held = terminal.blacklist.load()
-    offer(
-        centre,
-        delta=replace(delta, previous_version=2),
-        whole=lambda: publish(centre, version, loss(None)),
-    )
+    offer(centre, delta=delta, version=version)
+    centre.requests.clear()
     report = terminal.sync()
     assert report.error is not None
     assert report.error.code == code
-    assert centre.requests[-2:] == ["/v1/blacklist?since=2", "/v1/blacklist?since=0"]
+    assert centre.requests[1:3] == whole_asked(2)
     assert terminal.blacklist.load() == held
 
 
@@ -562,11 +588,7 @@ def rebuilt(centre: Centre) -> None:
     """The back office has lost everything; its new key has the old one's name."""
     signer = Ed25519PrivateKey.from_private_bytes(bytes(32))
     centre.keys = (PublicKey("key-1", signer.public_key().public_bytes_raw()),)
-    publish(centre, 1)
-    whole = centre.update.snapshot
-    assert whole is not None
-    snapshot = open_document(whole, BlacklistSnapshot, (TRUSTED,), NOW)
-    centre.update = BlacklistUpdate(sign_document(snapshot, "key-1", signer))
+    offer_whole(centre, 1, sign_snapshot(listed(1), "key-1", signer))
 
 
 def test_the_list_of_a_back_office_that_was_built_anew_is_taken(
@@ -580,7 +602,7 @@ def test_the_list_of_a_back_office_that_was_built_anew_is_taken(
     assert reason(terminal, Function.QUERY) is Reason.LISTED_FORMAL_LOSS, "until a new one is there"
     report = terminal.sync()
     assert (report.after, report.error) == (1, None)
-    assert centre.requests[-1] == "/v1/blacklist?since=0"
+    assert asked(0) in centre.requests
     assert terminal.blacklist.keys() == centre.keys
 
 
@@ -599,9 +621,8 @@ def test_a_new_enrolment_alone_lets_no_list_roll_back(terminal: Terminal, centre
 def spoiled(centre: Centre) -> None:
     """A list with a bit changed under its signature."""
     publish(centre, 2, loss(None))
-    snapshot = centre.update.snapshot
-    assert snapshot is not None
-    centre.update = BlacklistUpdate(replace(snapshot, signature="A" * 86 + "=="))
+    assert centre.whole is not None
+    centre.whole = centre.whole[:-1] + bytes([centre.whole[-1] ^ 1])
 
 
 def rolled_back(centre: Centre) -> None:

@@ -155,11 +155,11 @@ def test_a_certificate_that_has_ended_is_not_shown_and_a_new_enrolment_helps(sit
     again, line = site.opened()
     assert line.shown == []
     with pytest.raises(NotEnrolled):
-        again.client.blacklist_update(0)
+        again.client.lists.news(0)
     code, _ = site.city.backoffice.staff.create_enrolment_code(HOSPITAL)
     assert again.enrol(code) != token
     assert again.sync().error is None
-    assert again.client.blacklist_update(0).snapshot is not None
+    assert again.client.lists.news(0).snapshot is not None
     again.close()
 
 
@@ -172,5 +172,5 @@ def test_an_enrolment_whose_answer_is_lost_leaves_what_was_before(site: Site) ->
         terminal.enrol(code)
     assert terminal.identity == before
     assert len(line.shown) == 1
-    assert terminal.client.blacklist_update(0).snapshot is not None
+    assert terminal.client.lists.news(0).snapshot is not None
     terminal.close()

@@ -1,0 +1,55 @@
+"""The bell that rings when a new version of the blacklist is out, after its transaction's end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Condition
+
+from sqlalchemy import event
+from sqlalchemy.orm import Session
+
+Listener = Callable[[], None]
+
+
+class Bell:
+    """Wakes whoever waits for a new version. Safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._rung = 0
+        self._ringing = Condition()
+        self._listeners: list[Listener] = []
+
+    @property
+    def rung(self) -> int:
+        """How often it has rung: to be asked for before one looks, and given to `wait`."""
+        with self._ringing:
+            return self._rung
+
+    def ring_after(self, session: Session) -> None:
+        """Ring once when the session's transaction is committed, and not if it is undone."""
+        event.listen(session, "after_commit", lambda _session: self.ring(), once=True)
+
+    def ring(self) -> None:
+        """Wake everybody."""
+        with self._ringing:
+            self._rung += 1
+            self._ringing.notify_all()
+            listeners = tuple(self._listeners)
+        for listener in listeners:
+            listener()
+
+    def wait(self, rung: int, seconds: float) -> bool:
+        """Wait until it has rung more often than `rung`; False when it has not in that time."""
+        with self._ringing:
+            return self._ringing.wait_for(lambda: self._rung > rung, seconds)
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Call `listener`, which must not take long, at each ring; the answer ends that."""
+        with self._ringing:
+            self._listeners.append(listener)
+
+        def leave() -> None:
+            with self._ringing:
+                self._listeners.remove(listener)
+
+        return leave
