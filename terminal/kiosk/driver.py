@@ -123,7 +123,7 @@ class KioskDriver:
         self._inbox.forget_presses()
         screen = closing(outcome)
         had_card = not (self.card_gone or _by_removal(outcome))
-        revision = self._stage.show(self._task(screen, ends_visit=not had_card))
+        revision = self._stage.show(self._task(screen))
         quiet = self._quiet(screen) if had_card else self._timing.closing
         try:
             for happened in self._patience.happenings(quiet):
@@ -213,12 +213,12 @@ class KioskDriver:
     def _quiet(self, screen: Screen) -> float:
         return self._timing.reading if isinstance(screen, _TO_READ) else self._timing.answer
 
-    def _task(self, screen: Screen, *, ends_visit: bool = False) -> Task:
+    def _task(self, screen: Screen) -> Task:
         printed = None
         if isinstance(screen, ReceiptScreen):
             self._stage.show(Task(Progress(Text("正在打印凭条", "Printing your slip"))))
             printed = self._print(screen.receipt)
-        return Task(screen, printed, ends_visit=ends_visit)
+        return Task(screen, printed)
 
     def _print(self, receipt: Receipt) -> Text:
         """Print, and say what became of it. Paper never decides about money."""

@@ -32,7 +32,6 @@ _PLACES: Mapping[str, Place] = {
     "activation": Place(5, "card", "spark"),
     "pin": Place(40, "card", "key"),
     "contribution": Place(50, "money", "coins"),
-    "benefit": Place(55, "money", "gift"),
     "benefits": Place(55, "money", "gift"),
     "records": Place(60, "money", "list"),
     "cancel": Place(65, "money", "undo"),
@@ -41,10 +40,8 @@ _PLACES: Mapping[str, Place] = {
     "loss": Place(80, "care", "lock"),
     "release": Place(82, "care", "lock"),
     "replacement": Place(85, "care", "swap"),
-    "progress": Place(87, "care", "clock"),
     "bank": Place(90, "care", "bank"),
     "ecard": Place(95, "care", "qr"),
-    "e_card": Place(95, "care", "qr"),
     "catalogue": Place(100, "care", "book"),
 }
 _OTHER = Place(200, "other", "dot")

@@ -38,10 +38,6 @@ class Stage:
         self._tell()
         return revision
 
-    def update(self, view: View) -> None:
-        """Change what the present view says; it stays the same screen."""
-        self._change(lambda page: replace(page, view=view))
-
     def warn(self, seconds: int | None) -> None:
         """Say how long it takes until the visit ends; None: there is time."""
         if self._page.warning != seconds:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil
 
@@ -67,9 +67,3 @@ class Patience:
             self._stage.warn(left)
             happened = self._inbox.wait(end - left + 1)
         return happened
-
-
-def until(clock: Clock, seconds: float) -> Callable[[], float]:
-    """A function that tells the seconds left of `seconds` from now."""
-    end = clock.monotonic() + seconds
-    return lambda: end - clock.monotonic()

@@ -64,7 +64,6 @@ class Task:
     screen: Screen
     printed: Text | None = None
     on_screen_pad: bool = False
-    ends_visit: bool = False
 
 
 View = OutOfService | Attract | Checking | Menu | TakeCard | Task
