@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from apdu.transit import TransitPurse
+from apdu.transit import NoTransitPurse, TransitPurse
 from apdu.transit_purchase import PurseCommands
 from apdu.transit_records import Journey
 from terminal.clock import local
@@ -32,6 +32,10 @@ _EVERYWHERE = Text("全国互通城市", "all cities of the network")
 _HERE = Text("仅限发卡城市", "the city of issue only")
 _UNKNOWN = Text("其他", "other")
 _NO_END = Text("长期", "no end date")
+_NONE = Text(
+    "2023年6月以前发的卡没有交通应用，换领新卡后就有。",
+    "Cards issued before June 2023 have none; the card that you exchange yours for has one.",
+)
 _SHOWN = 10
 """Trips on the screen; the card keeps thirty."""
 
@@ -74,7 +78,10 @@ def flow(visit: Visit) -> Flow:
     if refused is not None:
         return refused
     yield from working("正在读取交通钱包", "Reading the transport purse")
-    sections = _read(visit)
+    try:
+        sections = _read(visit)
+    except NoTransitPurse as error:
+        return Refused(error.code, Text(error.zh, error.en), _NONE)
     yield from tell(Details(_TITLE, sections))
     return Done(_DONE)
 

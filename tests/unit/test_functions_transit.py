@@ -21,7 +21,7 @@ from terminal.drivers.scripted import ScriptedDriver
 from terminal.flow import drive
 from terminal.functions import FUNCTIONS
 from terminal.functions.transit import trip
-from terminal.outcome import Done, Failed, Outcome
+from terminal.outcome import Done, Outcome, Refused
 from terminal.policy import Function
 from terminal.screens import AskPin, Details
 
@@ -64,8 +64,8 @@ def test_the_purse_is_shown_and_the_pin_is_asked_again_afterwards(scene: Scene) 
 
 def test_a_card_without_a_purse_is_told_so(scene: Scene) -> None:
     outcomes, _ = serve(scene, "adult-2.0", Function.TRANSIT)
-    assert isinstance(outcomes[0], Failed)
-    assert isinstance(outcomes[0].error, NoTransitPurse)
+    assert isinstance(outcomes[0], Refused)
+    assert outcomes[0].code == NoTransitPurse.code
 
 
 def test_a_trip_says_when_with_what_and_how_much() -> None:
