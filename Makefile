@@ -5,7 +5,7 @@ BIN := .venv/bin
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: core dev
 core:
@@ -41,6 +41,10 @@ format: dev ## format the code
 .PHONY: bench
 bench: dev ## commands, bytes and times, as tables
 	$(BIN)/python -m benchmarks
+
+.PHONY: bench-list
+bench-list: dev ## the blacklist from 10 thousand to 10 million entries, some minutes
+	SSCT_BENCH_ENTRIES=10000,100000,1000000,10000000 $(BIN)/python -m benchmarks blacklist
 
 .PHONY: fuzz
 fuzz: dev ## the long fuzzing runs: 100 000 commands an application, some minutes

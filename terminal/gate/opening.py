@@ -35,14 +35,14 @@ class ListInForce:
     @property
     def version(self) -> int | None:
         """See `DenyList`."""
-        head = self._blacklist.head()
-        return head.version if head else None
+        held = self._blacklist.in_force()
+        return held.head.version if held else None
 
     @property
     def issued_at(self) -> datetime | None:
         """See `DenyList`."""
-        head = self._blacklist.head()
-        return head.issued_at if head else None
+        held = self._blacklist.in_force()
+        return held.head.issued_at if held else None
 
     def stops(self, purse_number: str, now: datetime) -> bool:
         """See `DenyList`. Card-number ranges are of social security cards and name no purse."""
