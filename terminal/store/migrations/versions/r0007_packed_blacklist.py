@@ -16,8 +16,8 @@ from alembic import context, op
 from backend_client.entry_set import EntrySet
 from backend_client.list_messages import IDENTITY, BlacklistEntry
 
-revision = "0006"
-down_revision = "0005"
+revision = "0007"
+down_revision = "0006"
 
 
 def upgrade() -> None:
