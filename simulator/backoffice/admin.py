@@ -24,7 +24,7 @@ from simulator.backoffice.refusals import Refusal
 from simulator.backoffice.register import By
 from simulator.backoffice.routes import LIFE, Route, Who
 from simulator.backoffice.shapes import ADMIN, validator
-from simulator.backoffice.staff import BANK, CENTRE, COMMUNITY_POINT, PHONE, CardKey
+from simulator.backoffice.staff import BANK, CENTRE, COMMUNITY_POINT, PHONE, CardKey, PurseKey
 
 PREFIX = "/admin/v1"
 _BANK = frozenset(
@@ -180,6 +180,8 @@ class Admin:
         given = {name: fields[name] for name in ("reason", "action") if name in fields}
         if "scope" in fields:
             given["scope"] = tuple(fields["scope"])
+        elif "purse_number" in fields:
+            given["scope"] = ("transport",)
         self._staff.freeze(_what(fields), **given)
         return _answer("done", {})
 
@@ -280,7 +282,9 @@ def key_of(fields: Fields) -> CardKey:
     return CardKey(fields.get("card_id"), fields.get("card_number"))
 
 
-def _what(fields: Fields) -> CardKey | NumberRange:
+def _what(fields: Fields) -> CardKey | NumberRange | PurseKey:
+    if "purse_number" in fields:
+        return PurseKey(fields["purse_number"])
     if "number_from" in fields:
         return NumberRange(fields["number_from"], fields["number_to"])
     return key_of(fields)

@@ -111,6 +111,7 @@ class BackOffice:
             terminals=terminals,
             calendar=self.figures.calendar,
             applications=applications,
+            vault=vault,
         )
         self.clerks = Clerks(
             self.database,

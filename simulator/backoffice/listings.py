@@ -1,13 +1,13 @@
 """What stands on the blacklist: entries that follow from a card's life, and freezes.
 
 One entry a card follows from its life, or none; it changes when the life does. A freeze is put and
-lifted by staff, for one card or for a range of card numbers.
+lifted by staff, for one card, for a range of card numbers, or for a transport purse.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import cast
 
@@ -21,6 +21,7 @@ from simulator.backoffice.lifecycle import State
 from simulator.backoffice.refusals import Refusal
 from simulator.backoffice.register import Register, life_of, usable
 from simulator.backoffice.schema import Card, ListingRow
+from simulator.backoffice.vault import Vault
 
 LIFE = "life"
 FREEZE = "freeze"
@@ -52,6 +53,31 @@ class NumberRange:
             raise Refused(Refusal.BAD_REQUEST, detail=detail)
 
 
+@dataclass(frozen=True, slots=True)
+class ListedPurse:
+    """A transport purse as the database knows it: its blind index, and its number sealed."""
+
+    index: bytes
+    sealed: bytes = field(repr=False)
+
+
+Frozen = Card | NumberRange | ListedPurse
+"""What staff may freeze."""
+
+
+def listed_purse(vault: Vault, number: str) -> ListedPurse:
+    """The purse of this number, 19 digits."""
+    index = vault.index("purse", number)
+    return ListedPurse(index, vault.seal(number, "listings", index.hex()))
+
+
+def purse_number(vault: Vault, row: ListingRow) -> str | None:
+    """The number of the purse that a row is of, None for one of a card or a range."""
+    if row.purse is None or row.purse_index is None:
+        return None
+    return str(vault.open(row.purse, "listings", row.purse_index.hex()))
+
+
 def follow(session: Session, card: Card, at: datetime) -> None:
     """After a change of its life: the card's entry is what follows from it now, or none.
 
@@ -68,20 +94,23 @@ def follow(session: Session, card: Card, at: datetime) -> None:
 
 def freeze(
     session: Session,
-    what: Card | NumberRange,
+    what: Frozen,
     reason: ListingReason,
     scope: tuple[Scope, ...],
     action: Action,
     at: datetime,
 ) -> None:
-    """Freeze a card or a range of card numbers until it is lifted."""
+    """Freeze a card, a range of card numbers or a purse until it is lifted."""
     card = what.id if isinstance(what, Card) else None
     span = what if isinstance(what, NumberRange) else None
-    session.add(_row(card, span, FREEZE, reason, scope, action, at, None))
+    row = _row(card, span, FREEZE, reason, scope, action, at, None)
+    if isinstance(what, ListedPurse):
+        row.purse_index, row.purse = what.index, what.sealed
+    session.add(row)
 
 
-def unfreeze(session: Session, what: Card | NumberRange) -> None:
-    """Lift all freezes of exactly that card or range. Raises `Refused` NOT_FROZEN."""
+def unfreeze(session: Session, what: Frozen) -> None:
+    """Lift all freezes of exactly that card, range or purse. Raises `Refused` NOT_FROZEN."""
     rows = session.scalars(_standing().where(_of(what), ListingRow.origin == FREEZE)).all()
     if not rows:
         raise Refused(Refusal.NOT_FROZEN)
@@ -108,7 +137,7 @@ def card_in_use(register: Register, session: Session, ref: CardRef, now: datetim
 
 
 def entry_of(row: ListingRow, card_id: str | None, published: datetime) -> BlacklistEntry:
-    """The entry that terminals get; `card_id` is that of the row's card.
+    """The entry that terminals get; `card_id` is that of the row's card, or names its purse.
 
     One that had begun when it was published does not say when: the terminal hears of it then.
     """
@@ -128,9 +157,11 @@ def _standing() -> Select[ListingRow]:
     return select(ListingRow).where(ListingRow.is_removed.is_(False))
 
 
-def _of(what: Card | NumberRange) -> ColumnElement[bool]:
+def _of(what: Frozen) -> ColumnElement[bool]:
     if isinstance(what, Card):
         return ListingRow.card == what.id
+    if isinstance(what, ListedPurse):
+        return ListingRow.purse_index == what.index
     return (ListingRow.number_from == what.first) & (ListingRow.number_to == what.last)
 
 

@@ -27,10 +27,11 @@ from backend_client.errors import BackendError
 from backend_client.list_issue import sign_delta, sign_snapshot
 from backend_client.list_messages import BlacklistEntry, Coverage
 from backend_client.messages import PublicKey
+from backend_client.transit_messages import listed_id
 from simulator.backoffice.bell import Bell
 from simulator.backoffice.errors import Refused
 from simulator.backoffice.list_keys import ListKeys
-from simulator.backoffice.listings import entry_of
+from simulator.backoffice.listings import entry_of, purse_number
 from simulator.backoffice.refusals import Refusal
 from simulator.backoffice.register import Register
 from simulator.backoffice.schema import Card, ListingRow, ListVersion
@@ -334,7 +335,8 @@ class Publisher:
 
     def _entry(self, session: Session, row: ListingRow, now: datetime) -> BlacklistEntry:
         """The entry of a row; what had begun when it was published needs no beginning."""
-        card_id = None
+        purse = purse_number(self._vault, row)
+        card_id = None if purse is None else listed_id(purse)
         if row.card is not None:
             card_id = self._register.ref(session.get_one(Card, row.card)).card_id
         published = now

@@ -20,7 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 """Counts up with every change of a table; a database of another version is refused."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -313,10 +313,11 @@ class EnrolmentCode(Base):
 
 
 class ListingRow(Base):
-    """One entry of the blacklist, of a card or of a range of card numbers.
+    """One entry of the blacklist, of a card, of a range of card numbers, or of a transport purse.
 
-    `origin` tells what the entry follows from: a card's life, or a freeze. `added_in` and
-    `removed_in` are list versions; None as long as that has not been published.
+    `purse` is the purse's number, sealed, and `purse_index` its blind index. `origin` tells what
+    the entry follows from: a card's life, or a freeze. `added_in` and `removed_in` are list
+    versions; None as long as that has not been published.
     """
 
     __tablename__ = "listings"
@@ -324,6 +325,8 @@ class ListingRow(Base):
     card: Mapped[int | None] = mapped_column(ForeignKey("cards.id"), index=True)
     number_from: Mapped[str | None]
     number_to: Mapped[str | None]
+    purse_index: Mapped[bytes | None] = mapped_column(index=True)
+    purse: Mapped[bytes | None]
     origin: Mapped[str]
     reason: Mapped[str]
     scope: Mapped[str]

@@ -7,7 +7,7 @@ loss report is accepted, the function is frozen (Article 18). Raises `Refused` w
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import select
@@ -20,12 +20,21 @@ from simulator.backoffice.database import Database
 from simulator.backoffice.days import WorkingCalendar, deadline
 from simulator.backoffice.errors import Refused
 from simulator.backoffice.lifecycle import Channel, Event, State
-from simulator.backoffice.listings import NumberRange, follow, freeze, not_frozen, unfreeze
+from simulator.backoffice.listings import (
+    Frozen,
+    NumberRange,
+    follow,
+    freeze,
+    listed_purse,
+    not_frozen,
+    unfreeze,
+)
 from simulator.backoffice.publisher import Publisher
 from simulator.backoffice.refusals import Refusal
 from simulator.backoffice.register import By, Register
 from simulator.backoffice.schema import Access, Card, Institution, LifeEvent
 from simulator.backoffice.terminals import Terminals
+from simulator.backoffice.vault import Vault
 
 REPLACEMENT_DAYS = 15
 """Within how many days of the application a new card has to be there (Article 23)."""
@@ -44,6 +53,13 @@ class CardKey:
 
     card_id: str | None = None
     card_number: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PurseKey:
+    """A transport purse by its number, 19 digits."""
+
+    number: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +108,10 @@ class StaffDesk:
         terminals: Terminals,
         calendar: WorkingCalendar,
         applications: Applications,
+        vault: Vault,
     ) -> None:
         self._database = database
+        self._vault = vault
         self._now = now
         self._register = register
         self._publisher = publisher
@@ -203,20 +221,20 @@ class StaffDesk:
 
     def freeze(
         self,
-        what: CardKey | NumberRange,
+        what: CardKey | NumberRange | PurseKey,
         *,
         reason: ListingReason = "freeze",
         scope: tuple[Scope, ...] = ("social_security",),
         action: Action = "refuse",
     ) -> None:
-        """Freeze a card or a range of card numbers until it is lifted."""
+        """Freeze a card, a range of card numbers or a transport purse until it is lifted."""
         with self._database.transaction() as session:
             now = self._now()
             freeze(session, self._frozen(session, what), reason, scope, action, now)
             self._publisher.publish(session, now)
 
-    def unfreeze(self, what: CardKey | NumberRange) -> None:
-        """Lift the freezes of exactly this card or range. Raises `Refused` NOT_FROZEN."""
+    def unfreeze(self, what: CardKey | NumberRange | PurseKey) -> None:
+        """Lift the freezes of exactly this card, range or purse. Raises `Refused` NOT_FROZEN."""
         with self._database.transaction() as session:
             unfreeze(session, self._frozen(session, what))
             self._publisher.publish(session, self._now())
@@ -248,7 +266,9 @@ class StaffDesk:
     def _found(self, session: Session, key: CardKey) -> Card:
         return self._register.find_by(session, card_id=key.card_id, card_number=key.card_number)
 
-    def _frozen(self, session: Session, what: CardKey | NumberRange) -> Card | NumberRange:
+    def _frozen(self, session: Session, what: CardKey | NumberRange | PurseKey) -> Frozen:
+        if isinstance(what, PurseKey):
+            return listed_purse(self._vault, what.number)
         return self._found(session, what) if isinstance(what, CardKey) else what
 
 

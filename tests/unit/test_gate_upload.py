@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -11,19 +13,31 @@ from typing import Any
 import pytest
 
 from apdu.readers.inprocess import InProcessReader
+from apdu.sam import SoftwareSam
+from apdu.transit_sam import SoftwareTransitSam
 from backend_client.errors import Refused
 from backend_client.transit_messages import Tap, TapBatch, listed_id
+from backend_client.transport import Request
 from simulator.backoffice.database import open_engine
 from simulator.backoffice.inprocess import InProcessTransport
-from simulator.backoffice.sample import SampleCity
+from simulator.backoffice.sample import ADMIN_TOKEN, HOSPITAL, SampleCity
 from simulator.clock import SimulatedClock
-from simulator.gate_stage import MORNING, Stage, purse_card, purse_number, stage
+from simulator.gate_stage import (
+    MORNING,
+    Stage,
+    purse_card,
+    purse_number,
+    sample_fares,
+    stage,
+)
 from simulator.network import Fault, Network
+from terminal.app import Terminal
 from terminal.cli import main
 from terminal.errors import ConfigurationError
 from terminal.exit_codes import ExitCode
-from terminal.gate.opening import transit_sam
+from terminal.gate.opening import open_gate, transit_sam
 from terminal.gate.place import Mode
+from terminal.gate.reasons import GateReason
 from terminal.gate.upload import upload
 from terminal.settings import load_settings
 from terminal.store.taps import TapState
@@ -180,3 +194,44 @@ def test_production_refuses_software_keys_and_a_simulated_psam(
         ),
     ):
         pass
+
+
+@pytest.mark.article(18)
+def test_a_purse_that_staff_freeze_is_stopped_at_the_gate_and_passes_again_after(
+    city: SampleCity, tmp_path: Path
+) -> None:
+    settings = load_settings(None, {"SSCT_TERMINAL_DATA_DIR": str(tmp_path / "terminal")})
+    clock = city.clock
+    assert isinstance(clock, SimulatedClock)
+    code, _ = city.backoffice.staff.create_enrolment_code(HOSPITAL, "developer")
+    with Terminal.open(
+        settings,
+        clock=clock,
+        random=Random(3).randbytes,
+        sam=SoftwareSam.development(Random(4).randbytes),
+        transport=InProcessTransport(city.api),
+    ) as terminal:
+        terminal.enrol(code)
+        gate, _book = open_gate(settings.gate, terminal, SoftwareTransitSam(), sample_fares("bus"))
+
+        def tap(path: str | None) -> GateReason | None:
+            if path is not None:
+                request = Request(
+                    "POST",
+                    "/admin/v1" + path,
+                    json.dumps({"purse_number": purse_number(5)}).encode(),
+                    {
+                        "authorization": f"Bearer {ADMIN_TOKEN}",
+                        "content-type": "application/json",
+                    },
+                )
+                assert city.api.dispatch(request).status == 200
+            terminal.sync()
+            gate.clock_trusted = terminal.clock_guard.trusted()
+            city.clock.advance(timedelta(minutes=1))
+            return gate.serve(InProcessReader("gate", card)).reason
+
+        card = purse_card(5)
+        assert tap(None) is None
+        assert tap("/freezes") is GateReason.LISTED
+        assert tap("/freezes/release") is None
