@@ -10,7 +10,7 @@ import secrets
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -20,7 +20,9 @@ from simulator.city import HOSPITAL
 from simulator.clock import SHANGHAI, RunningClock, SimulatedClock
 from simulator.embedded import embedded_scene
 from simulator.kiosk_panel import Panel
+from simulator.pin_pad import SimulatedEncryptingPad, SimulatedPad
 from simulator.scene import Scene
+from terminal.devices.pin_pad import EncryptingPad, Listener, Port
 from terminal.kiosk.assembly import RunningKiosk, running_kiosk
 from terminal.kiosk.serving import LocalServer
 
@@ -28,17 +30,20 @@ BEGINS = datetime(2026, 3, 16, 9, 0, tzinfo=SHANGHAI)
 """When the built-in cards have bills to settle: the morning on which the demo begins."""
 
 PANEL_PORT = 8792
+_PAD_SECONDS = 60
+"""How long the simulated pad waits for a PIN by itself."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedKiosk:
-    """A kiosk on simulated parts, and the panel that moves them."""
+    """A kiosk on simulated parts, the panel that moves them, and its PIN pad if it has one."""
 
     scene: Scene
     running: RunningKiosk
     panel: Panel
+    pad: SimulatedPad | None
 
 
 @contextmanager
@@ -49,29 +54,79 @@ def embedded_kiosk(
     random: Callable[[int], bytes],
     port: int = 0,
     framed_by: tuple[str, ...] = (),
+    with_pad: bool = False,
 ) -> Iterator[EmbeddedKiosk]:
-    """Set the scene in `directory`, enrol the terminal and serve. `port` 0 takes a free one."""
-    with embedded_scene(directory, clock=clock, random=random) as scene:
+    """Set the scene in `directory`, enrol the terminal and serve. `port` 0 takes a free one.
+
+    `with_pad`: PINs are typed on an encrypting pad, whose keys the panel presses.
+    """
+    with (
+        embedded_scene(directory, clock=clock, random=random) as scene,
+        _pad(random) if with_pad else nullcontext() as pad,
+    ):
         terminal = scene.terminal
         own = replace(terminal.settings.kiosk, port=port, operator_port=0)
         terminal.settings = replace(terminal.settings, kiosk=own)
         terminal.enrol(scene.office.enrolment_code(HOSPITAL))
         terminal.sync()
         with running_kiosk(
-            terminal, scene.reader, random=random, framed_by=framed_by, patience=0.5
+            terminal,
+            scene.reader,
+            random=random,
+            framed_by=framed_by,
+            patience=0.5,
+            pin_pad=pad.connected if pad else None,
         ) as running:
-            panel = Panel(scene, running, clock, random)
-            yield EmbeddedKiosk(scene, running, panel)
+            device = pad.device if pad else None
+            yield EmbeddedKiosk(
+                scene, running, Panel(scene, running, clock, random, device), device
+            )
 
 
-def serve(port: int, panel_port: int) -> None:
+@dataclass(frozen=True, slots=True)
+class _Pad:
+    """An encrypting pad on a pseudo-terminal, and the terminal's end of its line."""
+
+    device: SimulatedEncryptingPad
+    key: bytes
+    random: Callable[[int], bytes]
+
+    def connected(self, listener: Listener) -> EncryptingPad:
+        """The terminal's side."""
+        return EncryptingPad(
+            self._line, listener, master_key=self.key, random=self.random, seconds=_PAD_SECONDS
+        )
+
+    def _line(self) -> Port:
+        from serial import Serial
+
+        line: Port = Serial(self.device.device, timeout=None)
+        return line
+
+
+@contextmanager
+def _pad(random: Callable[[int], bytes]) -> Iterator[_Pad]:
+    key = random(16)
+    device = SimulatedEncryptingPad(key, random)
+    try:
+        yield _Pad(device, key, random)
+    finally:
+        device.close()
+
+
+def serve(port: int, panel_port: int, *, with_pad: bool = False) -> None:
     """Serve kiosk and panel until Ctrl-C. Raises `PortTaken`."""
     clock = RunningClock(BEGINS, time.monotonic)
     origin = f"http://127.0.0.1:{panel_port}"
     with (
         tempfile.TemporaryDirectory(prefix="ssct-kiosk-") as directory,
         embedded_kiosk(
-            Path(directory), clock=clock, random=secrets.token_bytes, port=port, framed_by=(origin,)
+            Path(directory),
+            clock=clock,
+            random=secrets.token_bytes,
+            port=port,
+            framed_by=(origin,),
+            with_pad=with_pad,
         ) as kiosk,
     ):
         server = LocalServer(kiosk.panel.application(), panel_port, "kiosk-panel")

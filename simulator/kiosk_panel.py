@@ -28,6 +28,7 @@ from simulator.city import card_ref
 from simulator.clock import SimulatedClock
 from simulator.network import Fault
 from simulator.office import OfficeRefused
+from simulator.pin_pad import PAD_KEYS, SimulatedPad
 from simulator.portrait import portrait
 from simulator.scene import Scene
 from terminal.kiosk.assembly import RunningKiosk
@@ -53,6 +54,7 @@ class Panel:
         running: RunningKiosk,
         clock: SimulatedClock,
         random: Callable[[int], bytes],
+        pad: SimulatedPad | None = None,
     ) -> None:
         self._scene = scene
         self._running = running
@@ -61,7 +63,7 @@ class Panel:
         self._lock = Lock()
         self._chips: dict[str, SimulatedCard] = {}
         self._inserted = ""
-        self.press_pad: Callable[[str], None] | None = None
+        self._pad = pad
 
     def card(self, profile: str) -> SimulatedCard:
         """The plastic of a built-in profile; always the same one."""
@@ -138,9 +140,13 @@ class Panel:
 
     def key(self, key: str) -> None:
         """Press a key of the PIN pad, where the kiosk has one."""
-        if self.press_pad is None:
+        if self._pad is None:
             raise PanelRefused("this kiosk has no PIN pad: type on the screen")
-        self.press_pad(key)
+        if key not in PAD_KEYS:
+            raise PanelRefused(f"the pad has no key {key!r}")
+        if not self._pad.wanted:
+            raise PanelRefused("nobody is asked for a PIN now")
+        self._pad.press(key)
 
     def state(self) -> Mapping[str, object]:
         """What the panel shows."""

@@ -22,6 +22,9 @@ from terminal.devices.pin_pad import (
 )
 
 _KEYS = {"enter": 0x0D, "erase": 0x08, "cancel": 0x1B}
+PAD_KEYS = frozenset({*"0123456789", *_KEYS})
+"""What can be pressed."""
+
 _STX, _ETX = 0x02, 0x03
 
 

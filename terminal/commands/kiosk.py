@@ -28,6 +28,11 @@ def add_arguments(parser: ArgumentParser, _name: str) -> None:
         type=Path,
         help="ask for the password of the operator's page, write its hash to FILE, and end",
     )
+    parser.add_argument(
+        "--pin-pad",
+        action="store_true",
+        help="with --embedded: PINs are typed on a simulated pad, with the panel's keys",
+    )
     add_common(parser)
     parser.set_defaults(run=run)
 
@@ -84,7 +89,7 @@ def _embedded(args: Namespace) -> ExitCode:
     logs.set_up(verbose=args.verbose, traffic=args.traffic)
     port = load_settings(args.settings, os.environ).kiosk.port
     # By name: the terminal does not depend on the simulator, and runs without it.
-    import_module("simulator.kiosk").serve(port, args.panel_port)
+    import_module("simulator.kiosk").serve(port, args.panel_port, with_pad=args.pin_pad)
     return ExitCode.OK
 
 

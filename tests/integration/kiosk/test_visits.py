@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from random import Random
+
 import pytest
 from playwright.sync_api import expect
 
+from simulator.clock import SimulatedClock
+from simulator.kiosk import embedded_kiosk
+from simulator.kiosk_panel import PanelRefused
 from simulator.network import Fault
 from terminal.store.journal import State
 
@@ -288,3 +294,26 @@ def test_keyboard_alone_does_a_visit(hall: Hall) -> None:
     hall.at("menu")
     hall.page.keyboard.press("Escape")
     hall.title("请取回您的卡")
+
+
+def test_a_pin_is_typed_on_the_encrypting_pad(
+    tmp_path: Path, clock: SimulatedClock, stand: Stand
+) -> None:
+    random = Random(7).randbytes
+    with (
+        embedded_kiosk(tmp_path, clock=clock, random=random, with_pad=True) as kiosk,
+        stand(kiosk.running.page_url) as page,
+    ):
+        assert kiosk.pad is not None
+        hall = Hall(kiosk, clock, page)
+        with pytest.raises(PanelRefused):
+            kiosk.panel.key("1")  # nobody is asked for a PIN
+        hall.insert()
+        hall.press_item("query")
+        hall.at("ask_pin")
+        expect(page.locator("#key-1")).to_have_count(0)
+        kiosk.pad.press(PIN[0])  # waits until the pad takes keys
+        for digit in PIN[1:]:
+            kiosk.panel.key(digit)
+        kiosk.panel.key("enter")
+        hall.at("details")
