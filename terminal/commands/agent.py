@@ -56,7 +56,7 @@ def run(args: Namespace) -> ExitCode:
     import secrets
 
     from terminal.agent.assembly import running_agent
-    from terminal.commands.opening import open_settings, open_terminal
+    from terminal.commands.opening import followed, open_settings, open_terminal
     from terminal.kiosk.stopping import until_told_to_stop
     from terminal.kiosk.upkeep import EVERY
 
@@ -64,6 +64,7 @@ def run(args: Namespace) -> ExitCode:
     readers = _readers(args, settings)
     with (
         open_terminal(settings) as terminal,
+        followed(settings, terminal),
         running_agent(
             terminal,
             readers,

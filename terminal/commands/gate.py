@@ -40,7 +40,12 @@ def add_arguments(parser: ArgumentParser, _name: str) -> None:
 
 def run(args: Namespace) -> ExitCode:
     """Serve taps, or hand in what waits."""
-    from terminal.commands.opening import open_reader, open_settings, open_terminal
+    from terminal.commands.opening import (
+        followed,
+        open_reader,
+        open_settings,
+        open_terminal,
+    )
     from terminal.settings import ReaderSettings
 
     settings = open_settings(args)
@@ -66,6 +71,7 @@ def run(args: Namespace) -> ExitCode:
             reader = open_reader(args.reader, settings.reader)
             every = settings.gate.upload_every.total_seconds()
             with ExitStack() as running, suppress(KeyboardInterrupt):
+                running.enter_context(followed(settings, terminal))
                 running.enter_context(_Keeper(terminal, book, every))
                 print(f"闸机已开 gate open: {table.name}, {reader.name}", flush=True)
                 _serve(gate, reader, terminal, ConsoleSignals(_write), args.taps)

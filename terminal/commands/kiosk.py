@@ -46,7 +46,7 @@ def run(args: Namespace) -> ExitCode:
     import os
     import secrets
 
-    from terminal.commands.opening import open_reader, open_settings, open_terminal
+    from terminal.commands.opening import followed, open_reader, open_settings, open_terminal
     from terminal.devices.pin_pad import open_pin_pad
     from terminal.devices.printer import open_printer
     from terminal.kiosk.assembly import running_kiosk
@@ -60,6 +60,7 @@ def run(args: Namespace) -> ExitCode:
         # systemd gives a service this directory; the browser's session may read it there.
         directory = Path(os.environ.get("RUNTIME_DIRECTORY") or settings.terminal.data_dir)
         with (
+            followed(settings, terminal),
             running_kiosk(
                 terminal,
                 reader,

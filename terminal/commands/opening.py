@@ -167,6 +167,19 @@ def open_follower(
         transport.close()
 
 
+@contextmanager
+def followed(settings: Settings, terminal: Terminal) -> Iterator[None]:
+    """Follow the blacklist while a face serves: a function freezes at once (Article 18).
+
+    Where there is no back office, or it does not know this terminal, there is nothing to follow.
+    """
+    if not settings.backend.url or terminal.identity is None:
+        yield
+        return
+    with open_follower(settings, terminal):
+        yield
+
+
 def _broker(settings: BlacklistSettings) -> BrokerAddress:
     from backend_client.broker import BrokerAddress
 
