@@ -77,9 +77,11 @@ def variable(section: str, key: str) -> str:
 
 def _parse(file: Path) -> dict[str, Any]:
     try:
-        if file.stat().st_size > MAX_FILE:
+        with file.open("rb") as stream:
+            raw = stream.read(MAX_FILE + 1)
+        if len(raw) > MAX_FILE:
             raise ConfigurationError(f"{file} is larger than a settings file can be")
-        return tomllib.loads(file.read_text("utf-8"))
+        return tomllib.loads(raw.decode("utf-8"))
     except OSError as error:
         raise ConfigurationError(f"cannot read {file}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -146,9 +146,11 @@ def _resource(name: str) -> str:
 
 def _read(path: Path) -> str:
     try:
-        if path.stat().st_size > _FILE_SIZE_MAX:
+        with path.open("rb") as stream:
+            raw = stream.read(_FILE_SIZE_MAX + 1)
+        if len(raw) > _FILE_SIZE_MAX:
             raise ProfileError("$", f"the file is larger than {_FILE_SIZE_MAX} bytes")
-        return path.read_text("utf-8")
+        return raw.decode("utf-8")
     except (OSError, ValueError) as error:
         if isinstance(error, UnicodeDecodeError):
             raise ProfileError("$", "the file is not UTF-8 text") from None

@@ -11,6 +11,7 @@ from apdu.trace import TraceError
 from backend_client.errors import BackendError, BadAddress, Refused
 from terminal.errors import ConfigurationError, Explanation, TerminalError, explain
 from terminal.exit_codes import ExitCode
+from terminal.outcome import Interruption
 from terminal.text import Text
 
 CRASH_LOG = "crash.log"
@@ -20,6 +21,8 @@ def exit_code(error: Exception) -> ExitCode:
     """The exit code of an error."""
     if isinstance(error, ConfigurationError | BadAddress | TraceError):
         return ExitCode.USAGE
+    if isinstance(error, Interruption):
+        return ExitCode.INTERRUPTED
     if isinstance(error, Refused):
         return ExitCode.REFUSED
     if isinstance(error, CardError):
@@ -33,6 +36,9 @@ def exit_code(error: Exception) -> ExitCode:
 
 def report(error: Exception, *, verbose: bool) -> ExitCode:
     """Tell of `error` on standard error and return the exit code."""
+    if isinstance(error, Interruption):
+        print(f"\nssct: {error.text}", file=sys.stderr)
+        return ExitCode.INTERRUPTED
     told = _explanation(error)
     code = exit_code(error)
     print(f"ssct: {told.text}", file=sys.stderr)

@@ -288,3 +288,20 @@ def test_a_refused_card_is_not_dumped(own_state: Path, capsys: pytest.CaptureFix
     assert main(["dump", str(file), "--reader", "sim:forged"]) == ExitCode.REFUSED
     assert not file.exists()
     assert "[" in capsys.readouterr().err
+
+
+def test_no_pin_at_the_prompt_cancels(
+    own_state: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    file = own_state / "card.json"
+    arguments = ["dump", str(file), "--reader", "sim:adult-3.0", "--pin"]
+    assert main(arguments) == ExitCode.INTERRUPTED
+    assert not file.exists()
+    assert "Cancelled" in capsys.readouterr().err
+    assert not (own_state / "state" / "ssct" / "crash.log").exists()
+
+
+def test_a_profile_without_end_is_refused() -> None:
+    with pytest.raises(ProfileError, match="larger than"):
+        load_profile("/dev/zero")
