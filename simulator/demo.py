@@ -41,6 +41,8 @@ _NEXT = (
     ("ssct read --reader sim:adult-3.0", Text("读一张模拟卡", "read a simulated card")),
     ("ssct sim profiles", Text("有哪些模拟卡", "which simulated cards there are")),
     ("ssct sim backoffice", Text("单独启动参考后台", "the back office as its own process")),
+    ("make kiosk", Text("触摸屏", "the touch screen")),
+    ("ssct gate --reader sim:contactless-3.0 --taps 1", Text("刷卡乘车", "a tap on a bus")),
     ("ssct diagnose", Text("检查真实读卡器", "check this machine's readers")),
     ("make test", Text("运行全部测试", "run every test")),
 )
