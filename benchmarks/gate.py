@@ -1,7 +1,7 @@
 """A tap's budget: commands and bytes, the line's time by the model, our own time, taps sustained.
 
 Our own time is everything but the card's: a tap on a simulated card, less what the same commands
-take on it alone. The durable record is in it: two commits, synced to the disk. `SSCT_TAP_MINUTES`
+take on it alone. The durable record is in it. `SSCT_TAP_MINUTES`
 lets the sustained run last longer than the moment it takes here; ten minutes is what a gate must
 stand.
 """
@@ -19,16 +19,20 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
+from apdu.connection import Connection
 from apdu.layers import stack
 from apdu.link import ContactlessLink, Measured, milliseconds
 from apdu.readers.inprocess import InProcessReader
+from apdu.readers.pcsc import PcscReader
 from benchmarks.table import Table
-from simulator.card.card import SimulatedCard
+from simulator import pcscd
 from simulator.gate_stage import Deny, Stage, purse_card, stage
+from simulator.virtual_reader import VirtualReader
 from terminal.gate.place import Mode
 
 TAPS, WARM_UP = 300, 20
 CARDS = 20
+PATIENCE = 10.0
 LINES = (ContactlessLink(1), ContactlessLink(2))
 CARD_MS = (0, 50, 100)
 """What a card may take for its own work in one tap, in milliseconds: a parameter, not a fact."""
@@ -36,7 +40,7 @@ CARD_MS = (0, 50, 100)
 
 def tables() -> list[Table]:
     """The tables of the gate."""
-    return [_line(), _own(), _sustained()]
+    return [_line(), _own(), _through_pcscd(), _sustained()]
 
 
 @contextmanager
@@ -74,24 +78,47 @@ def _line() -> Table:
 
 
 def _own() -> Table:
-    """Our own time of a tap, beside the bare commit of the same file and the card alone."""
+    """Our own time of a tap in this process, beside the bare commit of the same file."""
+    card = purse_card(balance_fen=10_000_000)
+    connection = InProcessReader("gate", card).connect()
+    return _measured("Our time of a tap in this process, milliseconds", connection)
+
+
+def _through_pcscd() -> Table:
+    """The same with the card behind the real PC/SC service."""
+    title = "Our time of a tap through pcscd, milliseconds"
+    lacking = pcscd.missing()
+    if lacking:
+        return Table(title, notes=(f"skipped: {lacking}",))
+    with pcscd.PrivatePcscd() as service, VirtualReader(service.ports[0]) as panel:
+        panel.insert(purse_card(balance_fen=10_000_000))
+        reader = PcscReader(service.readers[0])
+        if not reader.wait_for_card(PATIENCE):
+            return Table(title, notes=("skipped: pcscd does not see the card",))
+        connection = reader.connect()
+        try:
+            return _measured(title, connection)
+        finally:
+            connection.close()
+
+
+def _measured(title: str, connection: Connection) -> Table:
     with _bus() as bus:
-        cards = [purse_card(n, balance_fen=10_000_000) for n in range(1, CARDS + 1)]
-        taps = [_timed_tap(bus, cards[n % CARDS]) for n in range(TAPS + WARM_UP)][WARM_UP:]
-        alone = [_card_alone(cards[n % CARDS]) for n in range(TAPS)]
+        taps = [_timed_tap(bus, connection) for _ in range(TAPS + WARM_UP)][WARM_UP:]
+        alone = [_card_alone(connection) for _ in range(TAPS)]
         commits = [_timed_commit(bus) for _ in range(TAPS)]
     own = [tap - statistics.median(alone) for tap in taps]
     rows = [
-        ("a tap, simulated card included", *_spread(taps)),
-        ("the card alone, six commands", *_spread(alone)),
+        ("a tap, card and line included", *_spread(taps)),
+        ("the six commands alone", *_spread(alone)),
         ("our own part", *_spread(own)),
         ("one bare commit of the same file", *_spread(commits)),
     ]
     return Table(
-        "Our time of a tap, milliseconds",
+        title,
         ("what", "median", "99th percentile"),
         rows,
-        (f"{TAPS} taps; two durable commits are in each.",),
+        (f"{TAPS} taps; in each, one commit waits for the disk and one does not.",),
     )
 
 
@@ -140,29 +167,24 @@ def _sustained() -> Table:
     )
 
 
-def _timed_tap(bus: Stage, card: SimulatedCard) -> float:
+def _timed_tap(bus: Stage, connection: Connection) -> float:
     bus.clock.advance(timedelta(seconds=40))
     bus.deny.issued_at = bus.clock.now()
-    reader = InProcessReader("gate", card)
-    connection = reader.connect()
     start = time.perf_counter()
     result = bus.gate.tap(connection)
     spent = time.perf_counter() - start
-    connection.close()
     assert result.opens, result
     return spent * 1000
 
 
-def _card_alone(card: SimulatedCard) -> float:
+def _card_alone(connection: Connection) -> float:
     """The same six commands, with nobody computing: the debit is refused, which is as much work."""
-    connection = stack(InProcessReader("card", card).connect())
+    transmit = stack(connection).transmit
     commands = [bytes.fromhex(text) for text in _SIX]
     start = time.perf_counter()
     for command in commands:
-        connection.transmit(command)
-    spent = time.perf_counter() - start
-    connection.close()
-    return spent * 1000
+        transmit(command)
+    return (time.perf_counter() - start) * 1000
 
 
 def _timed_commit(bus: Stage) -> float:
