@@ -191,7 +191,6 @@ class _Connection(sqlite3.Connection):
 
     disk: Disk
     _file = ""
-    _level = -1
     _has_written = False
 
     def cursor(self, factory: Any = _Cursor) -> Any:  # noqa: ANN401
@@ -226,11 +225,11 @@ class _Connection(sqlite3.Connection):
         super().rollback()
 
     def _note_sync(self) -> None:
-        if self._level < 0:
-            plain = sqlite3.Connection.cursor(self)
-            self._level = plain.execute("PRAGMA synchronous").fetchone()[0]
+        plain = sqlite3.Connection.cursor(self)
+        if not self._file:
             self._file = plain.execute("PRAGMA database_list").fetchone()[2]
-        self.disk.synced(self._file, self._level)
+        # Asked each time: a store may let some of its commits not wait for the disk.
+        self.disk.synced(self._file, plain.execute("PRAGMA synchronous").fetchone()[0])
 
 
 def read_files(directory: Path) -> dict[str, bytes]:

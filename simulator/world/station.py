@@ -57,6 +57,7 @@ class Station:
         self.terminal_id = ""
         self.list_version = 0
         self._depth = 0
+        self._synchronising = False
         self._seen: tuple[int, int] | None = None
         self._random = chance.bytes
         self._story = story
@@ -171,11 +172,15 @@ class Station:
         return outcome
 
     def sync(self) -> None:
-        """Clock and blacklist, and what is still open, as the product does in the background."""
+        """Clock and blacklist, and what is still open, as the product does in the background.
+
+        Who comes while that goes on waits for its turn, and then finds nothing left to do.
+        """
         terminal = self.terminal
-        if terminal is None:
+        if terminal is None or self._synchronising:
             return
         with self.process("synchronising"):
+            self._synchronising = True
             try:
                 report = terminal.sync()
                 self.list_version = max(self.list_version, report.after or 0)
@@ -186,6 +191,8 @@ class Station:
                 self._story.tell(f"{self.name} synchronises: {told}")
             except StoreError as error:
                 self._story.tell(f"{self.name} cannot synchronise: {error.code}")
+            finally:
+                self._synchronising = False
 
     def truth(self) -> sqlite3.Connection:
         """A plain connection to its database, for the checks: it bypasses all of our code."""

@@ -41,6 +41,7 @@ FRESH = timedelta(minutes=10)
 
 SIMULATED = "sim:"
 RECORDED = "replay:"
+_LARGEST_TRACE = 64 * 1024 * 1024
 ON_A_LINE = "serial:"
 
 
@@ -315,6 +316,10 @@ def _recorded_reader(file: Path) -> Reader:
 def load_trace(file: Path) -> Trace:
     """The trace in `file`. Raises `ConfigurationError` or `TraceError`."""
     try:
-        return parse_trace(file.read_text("utf-8"))
+        with file.open("rb") as opened:
+            content = opened.read(_LARGEST_TRACE + 1)
+        if len(content) > _LARGEST_TRACE:
+            raise ConfigurationError(f"the trace {file} is larger than {_LARGEST_TRACE} bytes")
+        return parse_trace(content.decode("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"the trace {file} cannot be read: {error}") from None

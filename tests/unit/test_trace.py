@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,6 +22,8 @@ from apdu.trace import (
     TraceError,
     parse_trace,
 )
+from terminal.commands.opening import load_trace
+from terminal.errors import ConfigurationError
 
 SESSION = """\
 # a session
@@ -195,3 +199,8 @@ def test_an_answer_that_gives_a_pin_away_is_left_out() -> None:
 def test_only_whole_data_are_left_out_of_an_answer(answer: str) -> None:
     with pytest.raises(TraceError, match="line 3"):
         parse_trace(f"ATR 3B\n> 80C40103\n< {answer}\n")
+
+
+def test_a_file_without_an_end_is_no_trace() -> None:
+    with pytest.raises(ConfigurationError):
+        load_trace(Path("/dev/zero"))
