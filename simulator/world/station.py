@@ -41,7 +41,10 @@ Decided = Callable[["Station", Holder, Decision], None]
 
 
 class Station:
-    """One terminal. `terminal` is the running process, None while it is down."""
+    """One terminal. `terminal` is the running process, None while it is down.
+
+    `left_open` are the numbers that the last recovery could not bring to an end.
+    """
 
     def __init__(
         self, number: int, directory: Path, clock: WallClock, chance: Chance, story: Story
@@ -56,6 +59,7 @@ class Station:
         self.terminal: Terminal | None = None
         self.terminal_id = ""
         self.list_version = 0
+        self.left_open: frozenset[str] = frozenset()
         self._depth = 0
         self._synchronising = False
         self._seen: tuple[int, int] | None = None
@@ -105,6 +109,7 @@ class Station:
             self._story.tell(f"{self.name} cannot recover: {error.code}")
             self.stop()
             return
+        self.left_open = frozenset(each.number for each in recovery.still_open)
         closed, still_open = len(recovery.closed), len(recovery.still_open)
         self._story.tell(f"{self.name} serves; recovered {closed}, still open {still_open}")
 
