@@ -3,8 +3,9 @@
 The centre is asked what it knows of the number. Confirmed there: confirmed here, with what it says;
 where it has booked other amounts than the holder agreed to, that is undone. Refused or reversed
 there: nothing happened. Unknown there: a reversal makes sure that it never will, also when the
-request is still under way. While the centre does not answer, the operation stays open. A request is
-never sent a second time.
+request is still under way. A reversal may be late itself, and undo what has been confirmed since:
+once one has left, only its answer ends a settlement, whatever a query finds. While the centre does
+not answer, the operation stays open. A request is never sent a second time.
 
 The flow of a visit, admission and the background may ask about one operation at the same time: they
 take turns, and who comes second finds it ended.
@@ -66,19 +67,29 @@ def _ended(operation: Operation, journal: Journal, centre: Centre) -> Operation:
         operation = journal.unknown(operation, "no answer")
     if operation.state is not State.UNKNOWN or operation.kind is Kind.DEBIT:
         return operation  # a debit is ended by its own card alone (functions/proof.py)
+    if journal.is_reversing(operation.number):
+        return _reversed(operation, journal, centre)
     found = centre.query(operation)
     match found.state:
         case "confirmed" if not centre.is_agreed(operation, found):
-            answer = encode(centre.reverse(operation))
-            return journal.reverse(operation, Evidence.REVERSAL, _OTHER_AMOUNTS, answer)
+            return _reversed(operation, journal, centre, _OTHER_AMOUNTS)
         case "confirmed":
             return journal.confirm(operation, Evidence.QUERY, centre.booked(operation, found))
         case "refused" | "reversed":
             note = (found.reason or found.state)[:NOTE_LENGTH]
             return journal.reverse(operation, Evidence.QUERY, note)
         case "unknown":
-            answer = encode(centre.reverse(operation))
-            return journal.reverse(operation, Evidence.REVERSAL, result=answer)
+            return _reversed(operation, journal, centre)
+
+
+def _reversed(
+    operation: Operation, journal: Journal, centre: Centre, note: str | None = None
+) -> Operation:
+    """Undo it there, and end it by the answer. What is not a settlement stands, once booked."""
+    if operation.kind is Kind.SETTLEMENT and not journal.is_reversing(operation.number):
+        operation = journal.reversing(operation)
+    answer = encode(centre.reverse(operation))
+    return journal.reverse(operation, Evidence.REVERSAL, note, answer)
 
 
 def resolve_all(operations: Iterable[Operation], journal: Journal, centre: Centre) -> Recovery:

@@ -65,6 +65,11 @@ class Post:
         self._count = 0
         self._delivering = False
 
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        """The paths of the messages under way, in the order of their arrival."""
+        return tuple(_path(request) for _, _, _, request in sorted(self._late, key=lambda m: m[:2]))
+
     def hold(self, sender: str, request: Request, delay: timedelta) -> None:
         """Let a request arrive later."""
         self._count += 1

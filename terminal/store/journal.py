@@ -34,6 +34,7 @@ from terminal.store.store import Store
 
 _SEQUENCE = "journal_sequence"
 _HEAD = "journal_head"
+_REVERSING = "reversing"
 _SEQUENCES = 10_000
 _AROUND = timedelta(days=1)
 
@@ -103,6 +104,7 @@ _BY_CENTRE: _Steps = {
     (State.SENT, State.CONFIRMED): (Evidence.ANSWER,),
     (State.SENT, State.REFUSED): (Evidence.ANSWER, Evidence.NEVER_SENT),
     (State.SENT, State.UNKNOWN): (None,),
+    (State.UNKNOWN, State.UNKNOWN): (None,),
     (State.UNKNOWN, State.CONFIRMED): (Evidence.QUERY,),
     (State.UNKNOWN, State.REVERSED): (Evidence.QUERY, Evidence.REVERSAL),
     (State.CONFIRMED, State.REVERSED): (Evidence.RECONCILED,),
@@ -222,6 +224,21 @@ class Journal:
     def unknown(self, sent: Operation, note: str | None = None) -> Operation:
         """SENT -> UNKNOWN: the answer was lost."""
         return self._step(sent, State.UNKNOWN, note=note)
+
+    def reversing(self, unknown: Operation) -> Operation:
+        """A reversal is about to leave: call this before its first byte does.
+
+        The operation stays UNKNOWN. From now on only the answer to the reversal ends it, since that
+        may arrive at any time and undo what a query finds confirmed before.
+        """
+        return self._step(unknown, State.UNKNOWN, note=_REVERSING)
+
+    def is_reversing(self, number: str) -> bool:
+        """Whether a reversal of this operation may be under way."""
+        found = (journal_event.c.number == number) & (journal_event.c.note == _REVERSING)
+        with self._store.reading() as connection:
+            count = select(func.count()).select_from(journal_event).where(found)
+            return connection.execute(count).scalar_one() > 0
 
     def reverse(
         self,

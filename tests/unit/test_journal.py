@@ -149,6 +149,7 @@ LEGAL = {
     (State.SENT, State.CONFIRMED),
     (State.SENT, State.REFUSED),
     (State.SENT, State.UNKNOWN),
+    (State.UNKNOWN, State.UNKNOWN),  # a reversal leaves
     (State.UNKNOWN, State.CONFIRMED),
     (State.UNKNOWN, State.REVERSED),
     (State.CONFIRMED, State.REVERSED),
