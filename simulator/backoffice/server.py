@@ -116,6 +116,7 @@ def _serve(
         lifespan="off",
         ws="none",
         log_config=None,
+        log_level="info",  # below it are headers: tokens
         access_log=False,
         server_header=False,
         proxy_headers=False,

@@ -10,6 +10,7 @@ agent is not there. What is returned is the JSON that docs/agent.md describes.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
@@ -22,6 +23,9 @@ Json = dict[str, Any]
 
 _SECONDS = 90.0
 """A session may wait 60 seconds for its card."""
+
+_LINE = logging.getLogger(f"{__name__}.line")
+_LINE.setLevel(logging.INFO)  # below it are frames and headers: PINs, names, the token
 
 
 class AgentProblem(Exception):
@@ -112,7 +116,7 @@ class AgentClient:
     def ldt33(self) -> Iterator[Ldt33Client]:
         """The functions of LD/T 33 over a socket of their own."""
         url = f"ws{self._base.removeprefix('http')}/ldt33"
-        with connect(url, additional_headers=self._headers) as socket:
+        with connect(url, additional_headers=self._headers, logger=_LINE) as socket:
             yield Ldt33Client(socket)
 
     def call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Json:

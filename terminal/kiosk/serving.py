@@ -36,6 +36,7 @@ class LocalServer:
             ws="websockets-sansio" if sockets else "none",
             ws_max_size=_LONGEST_MESSAGE,
             log_config=None,
+            log_level="info",  # below it are frames and headers: PINs, names, tokens
             access_log=False,
             server_header=False,
             proxy_headers=False,

@@ -421,6 +421,10 @@ def test_no_pin_and_no_name_in_the_logs(
         card.verify_pin(PIN)
         card.basic()
         card.start("query")
+    with bench.client.ldt33() as functions:
+        assert functions.call("iReadCardBas", iType=3).code == 0
+        assert functions.call("iVerifyPIN", iType=3, pins=[PIN]).code == 0
+    assert bench.token not in caplog.text
     assert PIN not in caplog.text
     assert ADULT.holder.name not in caplog.text
     assert ADULT.holder.ssn not in caplog.text
