@@ -106,7 +106,11 @@ def _numbers(query: str, known: tuple[Parameter, ...]) -> dict[str, int]:
     """The parameters of a query, each at most once and within its bounds."""
     given: dict[str, int] = {}
     bounds = {parameter.name: parameter.schema["maximum"] for parameter in known}
-    for name, value in parse_qsl(query, keep_blank_values=True, max_num_fields=10):
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=10)
+    except ValueError:
+        raise bad_request(f"/{known[0].name}", "not so many parameters") from None
+    for name, value in pairs:
         if name not in bounds or name in given:
             raise bad_request(f"/{known[0].name}", "known parameters, each once")
         if not re.fullmatch(r"[0-9]{1,16}", value, re.ASCII) or int(value) > bounds[name]:

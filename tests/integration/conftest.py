@@ -52,9 +52,12 @@ def virtual_slot(real_pcscd: pcscd.PrivatePcscd) -> Iterator[VirtualSlot]:
         assert reader.wait_for_removal(timeout=10)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A real Chromium; a process can drive only one at a time."""
+    """A real Chromium; a process can drive only one at a time.
+
+    For one module: its driver keeps an event loop in this thread, where others need their own.
+    """
     if not Path(CHROMIUM).exists():
         lacking = f"{CHROMIUM} is not installed (apt-get install chromium)"
         if os.environ.get("SSCT_REQUIRE_REAL") == "1":

@@ -129,9 +129,9 @@ def test_it_says_what_to_show_and_which_roles_may(city: SampleCity) -> None:
 
 MAY: Mapping[Role, frozenset[Task]] = {
     "developer": frozenset(Task),
-    "kiosk": frozenset(Task),
-    "hospital": frozenset(Task) - {Task.ACTIVATION, Task.LIFE},
-    "gate": frozenset({Task.STATUS, Task.BLACKLIST}),
+    "kiosk": frozenset(Task) - {Task.TRANSIT},
+    "hospital": frozenset(Task) - {Task.ACTIVATION, Task.LIFE, Task.TRANSIT},
+    "gate": frozenset({Task.STATUS, Task.BLACKLIST, Task.TRANSIT}),
 }
 
 

@@ -297,6 +297,7 @@ def known_terminal(database: Database) -> Caller:
                 token_index=b"",
                 institution=HOSPITAL,
                 profile="kiosk",
+                role="kiosk",
                 enrolled_at=BEGIN,
             )
         )

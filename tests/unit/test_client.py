@@ -257,6 +257,8 @@ def test_only_proof_makes_a_certain_error() -> None:
     certain = {
         errors.BadAddress,
         errors.BadRequest,
+        errors.BrokerUnreachable,  # nothing is done through a broker
+        errors.BrokerUnusable,
         errors.NotEnrolled,
         errors.Refused,
         errors.Unreachable,
