@@ -71,6 +71,11 @@ class PurseIdentity:
         if len(self.issuer) != ISSUER_LENGTH or len(self.serial) != SERIAL_LENGTH:
             raise MalformedData("a purse has an issuer code and a serial of 8 bytes each")
 
+    @classmethod
+    def of(cls, issuer: bytes, number: str) -> PurseIdentity:
+        """The identity of the purse of this number (19 digits). Raises `MalformedData`."""
+        return cls(issuer, bytes.fromhex("0" + number)[-SERIAL_LENGTH:])
+
 
 @dataclass(frozen=True, slots=True)
 class PurseRequest:

@@ -10,20 +10,20 @@ import hashlib
 import hmac
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from apdu.crypto import Algorithm
 from apdu.purse import PurseKind, PursePurchase, purse_key
+from apdu.transit_records import bcd_time
+from apdu.transit_sam import PurseIdentity
 from backend_client.codec import dump, encode
 from backend_client.transit_messages import Tap, TapBatch, TapOutcome, TapReceipt, TapVerdict
 from simulator.backoffice.database import Database
 from simulator.backoffice.schema_transit import TapRow
 from simulator.backoffice.terminals import Caller
 from simulator.backoffice.vault import Vault
-
-_SHANGHAI = timezone(timedelta(hours=8))
 
 
 class TransitDesk:
@@ -90,9 +90,8 @@ class TransitDesk:
     def _tac(self, tap: Tap) -> bytes:
         """The TAC that the card makes of this tap."""
         algorithm = Algorithm[tap.algorithm]
-        serial = bytes.fromhex("0" + tap.purse_number)[-8:]
-        key = purse_key(algorithm, self._tac_key, tap.issuer, serial)
-        time = bytes.fromhex(f"{tap.at.astimezone(_SHANGHAI):%Y%m%d%H%M%S}")
+        purse = PurseIdentity.of(tap.issuer, tap.purse_number)
+        key = purse_key(algorithm, self._tac_key, purse.issuer, purse.serial)
         terminal = bytes.fromhex(tap.terminal)
-        purchase = PursePurchase(tap.fen, PurseKind.COMPOSITE, terminal, time)
+        purchase = PursePurchase(tap.fen, PurseKind.COMPOSITE, terminal, bcd_time(tap.at))
         return purchase.tac(algorithm, key, tap.sequence.to_bytes(4, "big"))

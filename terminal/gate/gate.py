@@ -307,5 +307,4 @@ class PurseOnGate:
     @property
     def identity(self) -> PurseIdentity:
         """What the purse's keys are derived from."""
-        serial = bytes.fromhex("0" + self.number)[-8:]
-        return PurseIdentity(self.purse.card.issuer, serial)
+        return PurseIdentity.of(self.purse.card.issuer, self.number)
