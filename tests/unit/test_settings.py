@@ -9,8 +9,8 @@ import pytest
 
 from terminal.errors import ConfigurationError
 from terminal.policy import DEVELOPER, KIOSK, Function
-from terminal.setting_sources import MAX_FILE
 from terminal.settings import load_settings
+from terminal.settings.sources import MAX_FILE
 
 
 def written(directory: Path, text: str) -> Path:

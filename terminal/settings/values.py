@@ -19,6 +19,14 @@ Read = Callable[[object], object]
 
 T = TypeVar("T")
 
+SECOND, MINUTE, HOUR, DAY = (
+    timedelta(seconds=1),
+    timedelta(minutes=1),
+    timedelta(hours=1),
+    timedelta(days=1),
+)
+YEAR = timedelta(days=366)
+
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 

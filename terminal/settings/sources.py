@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from terminal.errors import ConfigurationError
-from terminal.setting_values import Read
+from terminal.settings.values import Read
 
 PREFIX = "SSCT_"
 MAX_FILE = 1024 * 1024
