@@ -14,6 +14,7 @@ from typing import Protocol
 
 from apdu.connection import Reader
 from apdu.readers.pcsc import PcscReader, choose, reader_states
+from apdu.readers.pcsc_binding import Scard
 from apdu.readers.pcsc_events import CardEvent, CardEventKind, CardMonitor
 from apdu.status import CardError, ReaderAmbiguous, ReaderNotFound
 
@@ -52,25 +53,33 @@ class PcscReaders:
     """The readers of the PC/SC service, now and whenever they are plugged in."""
 
     def __init__(
-        self, patterns: Sequence[str] = (), slot: int = 0, *, psam: tuple[str, int] | None = None
+        self,
+        patterns: Sequence[str] = (),
+        slot: int = 0,
+        *,
+        psam: tuple[str, int] | None = None,
+        scard: Scard | None = None,
     ) -> None:
         """`patterns` and `slot` say which, as in the settings; without any, all of them.
 
         `psam` is the pattern and the slot of the PSAM's reader, which is for no holder's card.
+        `scard` is the PC/SC binding, None for pyscard's.
         """
         self._patterns = tuple(patterns)
         self._slot = slot or None
         self._psam = psam
-        self._monitor = CardMonitor()
+        self._scard = scard
+        self._monitor = CardMonitor(scard=scard)
 
     def states(self) -> list[tuple[str, bool]]:
         """See `Readers`."""
-        found = {state.name: state.present for state in reader_states()}
+        found = {state.name: state.present for state in reader_states(self._scard)}
         return [(name, found[name]) for name in self._holders(list(found))]
 
     def find(self, wanted: str | None) -> Reader:
         """See `Readers`."""
-        return PcscReader(choose([name for name, _ in self.states()], wanted, None))
+        names = [name for name, _ in self.states()]
+        return PcscReader(choose(names, wanted, None), scard=self._scard)
 
     def follow(self) -> Iterator[CardEvent]:
         """See `Readers`."""
