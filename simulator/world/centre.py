@@ -51,6 +51,7 @@ class Centre:
             now=self._clock.now,
             random=self._random,
             sealing_key=SEALING_KEY,
+            figures=founding().figures,
             rules=city.RULES,
         )
         warm(engine)

@@ -21,6 +21,7 @@ from simulator.backoffice import seed
 from simulator.backoffice.api import Api
 from simulator.backoffice.backoffice import BackOffice
 from simulator.backoffice.database import open_engine
+from simulator.backoffice.figures import Figures, load_figures
 from simulator.backoffice.inprocess import InProcessTransport
 from simulator.card.description import CardProfile
 from simulator.card.profile import load_profile
@@ -43,8 +44,9 @@ _BILLS = 3
 
 @dataclass(frozen=True, slots=True)
 class Founding:
-    """What a world begins with: who has a card, and the files of back office and terminals."""
+    """What a world begins with: the city's figures, who has a card, and the files of all disks."""
 
+    figures: Figures
     cast: tuple[CardProfile, ...]
     centre: Mapping[str, bytes]
     stations: tuple[Mapping[str, bytes], ...]
@@ -58,7 +60,13 @@ def disk_space() -> Path | None:
 
 def station_settings(directory: Path) -> Settings:
     """The settings of a terminal whose data lie in `directory`."""
-    return load_settings(None, {"SSCT_TERMINAL_DATA_DIR": str(directory)})
+    settings = _settings()
+    return replace(settings, terminal=replace(settings.terminal, data_dir=directory))
+
+
+@cache
+def _settings() -> Settings:
+    return load_settings(None, {})
 
 
 @cache
@@ -78,8 +86,14 @@ def _founded(directory: Path) -> Founding:
     office = directory / "centre"
     office.mkdir()
     engine = open_engine(f"sqlite:///{office / CENTRE_FILE}")
+    figures = load_figures()
     with BackOffice(
-        engine, now=clock.now, random=random, sealing_key=SEALING_KEY, rules=city.RULES
+        engine,
+        now=clock.now,
+        random=random,
+        sealing_key=SEALING_KEY,
+        figures=figures,
+        rules=city.RULES,
     ) as backoffice:
         seed.add_sample_institutions(backoffice)
         for profile in cast:
@@ -96,7 +110,7 @@ def _founded(directory: Path) -> Founding:
             ) as terminal:
                 terminal.enrol(seed.DEVELOPMENT_CODE.code)
                 terminal.sync()
-    return Founding(cast, read_files(office), tuple(map(read_files, homes)))
+    return Founding(figures, cast, read_files(office), tuple(map(read_files, homes)))
 
 
 def _register(backoffice: BackOffice, profile: CardProfile) -> None:

@@ -14,6 +14,7 @@ from typing import TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from simulator.world.founding import founding
 from simulator.world.life import Life, live
 from simulator.world.matrix import FLOWS, double, places, single, try_case
 from simulator.world.story import Coverage
@@ -148,12 +149,18 @@ def quiet() -> Iterator[None]:
 
 @contextmanager
 def _few_collections() -> Iterator[None]:
-    """Collect garbage once at the end, not all the time: a batch of worlds is small."""
+    """Collect garbage once at the end, not all the time: a batch of worlds is small.
+
+    What is there before (the program itself, and how worlds begin) is not looked through.
+    """
+    founding()
     was_enabled = gc.isenabled()
     gc.disable()
+    gc.freeze()
     try:
         yield
     finally:
         if was_enabled:
             gc.enable()
         gc.collect()
+        gc.unfreeze()
