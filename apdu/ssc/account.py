@@ -20,6 +20,7 @@ from apdu.purchase import PurchasePermit, PurchaseRequest
 from apdu.sam import KeyName, MessageModule, PurchaseModule, SecureAccessModule
 from apdu.ssc.account_errors import (
     NOT_BOOKED,
+    AccountError,
     CardCryptogramWrong,
     ProofNotAvailable,
     WrongTransactionState,
@@ -239,18 +240,31 @@ class MedicalAccount:
         """Whether the card has booked what was interrupted; the card's answer decides (facts 7.5).
 
         With `module`, the one that allowed the purchase and has allowed none since, MAC2 is
-        checked too. The card keeps one proof: a transaction that a later one covered is found in
-        the log, so let the holder enter the PIN first if the card has been away for long. Raises
-        `AnotherCard`, or `DebitNotProved`.
+        checked too. The card keeps one proof, and a counter that was not used up goes to the next
+        transaction, wherever that is: where the proof alone does not tell whose it is, the log
+        does, which takes the PIN. Raises `PinNeeded` then, `AnotherCard`, `DebitNotProved`, or
+        `ProofNotAvailable` when the log does not reach back so far.
         """
         pending.card.require(self._card)
         try:
             proof = self.prove(pending.kind, pending.sequence)
         except ProofNotAvailable:
-            return DoneEarlier(pending) if self._is_logged(pending) else NotDone(pending)
+            logged = self._is_logged(pending, otherwise=False)
+            return DoneEarlier(pending) if logged else NotDone(pending)
         done = Done(pending, proof.tac, proof.mac)
-        if isinstance(pending, PendingDebit) and module is not None:
-            return _confirmed(done, module)
+        if isinstance(pending, PendingCredit):
+            is_ours = hmac.compare_digest(proof.mac, pending.mac2)
+            return done if is_ours else NotDone(pending)
+        fault: DebitNotProved | None = None
+        if module is not None:
+            try:
+                return _confirmed(done, module)
+            except DebitNotProved as error:
+                fault = error
+        if not self._is_logged(pending, otherwise=True):
+            return NotDone(pending)
+        if fault is not None:
+            raise fault
         return done
 
     def _year_sum(self, p2: int) -> YearSum:
@@ -296,12 +310,22 @@ class MedicalAccount:
         except StatusError as error:
             raise account_error(error) from error
 
-    def _is_logged(self, pending: Pending) -> bool:
-        """Whether the log has it; a log that does not open leaves the proof the last word."""
+    def _is_logged(self, pending: Pending, *, otherwise: bool) -> bool:
+        """Whether the log has it; `otherwise` where the proof is the last word: it does not open.
+
+        Raises `PinNeeded`, or `ProofNotAvailable` when the row of its counter was overwritten.
+        """
         try:
-            return any(map(pending.is_row, log_rows(self._card)))
-        except (StatusError, MalformedData, MalformedApdu):
-            return False
+            rows = self._log()
+        except (AccountError, StatusError, MalformedData, MalformedApdu):
+            return otherwise
+        if any(map(pending.is_row, rows)):
+            return True
+        kind = bytes((_ASCII | pending.kind,))
+        counters = [row[:2] for row in rows if row[2:3] == kind]
+        if pending.sequence not in counters and pending.sequence < max(counters, default=b""):
+            raise ProofNotAvailable("the log does not reach back to this transaction")
+        return False
 
 
 def _confirmed(done: Done, module: PurchaseModule) -> Done:

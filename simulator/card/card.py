@@ -12,6 +12,7 @@ from typing import Literal
 from apdu.status import CardRemoved, StatusWord
 from simulator.card.atr import contact_atr, contactless_atr
 from simulator.card.instruction import Instruction, parse_apdu, parse_t0
+from simulator.card.ledger import Ledger
 from simulator.card.memory import Memory, PowerLost, WriteFailed
 from simulator.card.personalise import personalise
 from simulator.card.profile import CardProfile
@@ -55,6 +56,14 @@ class SimulatedCard:
     def memory(self) -> Memory:
         """The card's non-volatile memory, for those who want to tear it."""
         return self._system.memory
+
+    @property
+    def ledger(self) -> Ledger:
+        """The medical account as it lies in the memory, for those who check what was booked.
+
+        After a torn write it is right again from the next `power_on` on.
+        """
+        return self._system.ledger
 
     def power_on(self) -> bytes:
         """Power up, or reset, and return the answer to reset.

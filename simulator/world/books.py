@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from apdu.ssc.account_log import AccountRecord
 from simulator.backoffice.vault import Vault
 from simulator.world.centre import Centre
 from simulator.world.founding import SEALING_KEY
@@ -31,6 +32,18 @@ SELECT terminals.terminal_id, operations.number, operations.kind, operations.sta
 FROM operations JOIN terminals ON terminals.id = operations.owner
 LEFT JOIN settlements AS made ON made.operation = operations.id
 LEFT JOIN settlements AS undone ON undone.cancelled_by = operations.id
+"""
+
+
+_OFFLINE = """
+SELECT number, kind, state, card_index, payload FROM operation
+WHERE kind IN ('debit', 'provisional')
+"""
+WITH_CENTRE = "WHERE kind NOT IN ('debit', 'provisional')"
+"""What the back office has a part in."""
+_UPLOADS = """
+SELECT terminals.terminal_id, uploads.number, uploads.kind, account_fen, verdict
+FROM uploads JOIN terminals ON terminals.id = uploads.owner
 """
 
 
@@ -73,10 +86,78 @@ def at_centre(centre: Centre) -> Mapping[Key, AtCentre]:
     }
 
 
-def in_journal(station: Station) -> Mapping[str, str]:
-    """Every number that the terminal knows, and the state of its operation."""
-    rows = station.truth().execute("SELECT number, state FROM operation")
+def in_journal(station: Station, kinds: str = "") -> Mapping[str, str]:
+    """Every number that the terminal knows, and the state of its operation.
+
+    `kinds` restricts them: `WITH_CENTRE`.
+    """
+    rows = station.truth().execute(f"SELECT number, state FROM operation {kinds}")  # noqa: S608
     return {row["number"]: row["state"] for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """A debit as a card's log has it: its counter, terminal and time as hex, and the sum in fen."""
+
+    sequence: str
+    terminal: str
+    time: str
+    fen: int
+
+
+@dataclass(frozen=True, slots=True)
+class DoneOffline:
+    """What a journal says was done, or begun, without the centre.
+
+    `booking` is what its card would log, None for what is no debit, and before DEBIT has left.
+    `card_index` names the card.
+    """
+
+    number: str
+    kind: str
+    state: str
+    card_index: bytes
+    booking: Booking | None
+
+
+def done_offline(station: Station) -> Iterator[DoneOffline]:
+    """Every debit and provisional visit in the journal of a terminal."""
+    for row in station.truth().execute(_OFFLINE).fetchall():
+        payload = station.opened("payload", row["number"], row["payload"])
+        booking = None
+        if "sequence" in payload:
+            sequence, terminal, time = (payload[n] for n in ("sequence", "terminal", "time"))
+            booking = Booking(sequence, terminal, time, payload["account_fen"])
+        yield DoneOffline(row["number"], row["kind"], row["state"], row["card_index"], booking)
+
+
+def on_card(holder: Holder) -> tuple[int, list[Booking]]:
+    """What a card's account holds, in fen, and every debit that it has booked, newest first."""
+    balance, rows = holder.plastic.booked()
+    records = [AccountRecord.parse(row) for row in rows]
+    return balance, [
+        Booking(
+            f"{record.sequence:04x}", record.terminal, record.raw[9:16].hex(), record.account_fen
+        )
+        for record in records
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A record of something done offline, as the back office has taken it."""
+
+    kind: str
+    account_fen: int
+    verdict: str
+
+
+def uploads(centre: Centre) -> Mapping[Key, Upload]:
+    """Every record that the back office has taken."""
+    return {
+        (row["terminal_id"], row["number"]): Upload(row["kind"], row["account_fen"], row["verdict"])
+        for row in centre.truth().execute(_UPLOADS)
+    }
 
 
 def untold(station: Station) -> frozenset[str]:

@@ -10,7 +10,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -30,14 +30,29 @@ from simulator.clock import SimulatedClock
 from simulator.story import BEGINS
 from simulator.world.disk import read_files
 from terminal.app import Terminal
-from terminal.settings import Settings, load_settings
+from terminal.settings import OfflineSettings, Settings, load_settings
 
 STATIONS = 2
 CENTRE_FILE = "backoffice.sqlite"
+LIMITS = OfflineSettings(
+    operation_fen=6_000,
+    card_day_fen=10_000,
+    card_total_fen=25_000,
+    card_times=8,
+    stored_fen=15_000,
+    stored_records=4,
+    oldest=timedelta(days=2),
+)
+"""So little that every one of these limits is met often."""
+
 SEALING_KEY = bytes(range(32))
 """Of back offices that live for a moment, in memory."""
 
 _CAST = ("adult-3.0", "adult-2.0", "child", "not-active")
+_PERMISSION = "DF04EF06"
+_PAYING = 2
+"""How many of the cast have an account on their card that may be debited offline."""
+
 _BILLS = 3
 """How many bills each holder has beside those of the profile."""
 
@@ -61,7 +76,9 @@ def disk_space() -> Path | None:
 def station_settings(directory: Path) -> Settings:
     """The settings of a terminal whose data lie in `directory`."""
     settings = _settings()
-    return replace(settings, terminal=replace(settings.terminal, data_dir=directory))
+    return replace(
+        settings, terminal=replace(settings.terminal, data_dir=directory), offline=LIMITS
+    )
 
 
 @cache
@@ -82,7 +99,7 @@ def founding() -> Founding:
 def _founded(directory: Path) -> Founding:
     random = Random("founding").randbytes  # noqa: S311  # nothing is to be secret
     clock = SimulatedClock(BEGINS)
-    cast = tuple(_with_bills(index, load_profile(name)) for index, name in enumerate(_CAST))
+    cast = tuple(_prepared(index, load_profile(name)) for index, name in enumerate(_CAST))
     office = directory / "centre"
     office.mkdir()
     engine = open_engine(f"sqlite:///{office / CENTRE_FILE}")
@@ -124,6 +141,14 @@ def _register(backoffice: BackOffice, profile: CardProfile) -> None:
         card_number=profile.card.number,
         entry=asdict(profile.backoffice),
     )
+
+
+def _prepared(index: int, profile: CardProfile) -> CardProfile:
+    """The profile as it is needed here: with more bills, and leave to pay offline."""
+    profile = _with_bills(index, profile)
+    if index >= _PAYING:
+        return profile
+    return replace(profile, files={**profile.files, _PERMISSION: {"90": "1", "92": 0, "93": 0}})
 
 
 def _with_bills(index: int, profile: CardProfile) -> CardProfile:

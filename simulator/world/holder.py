@@ -69,6 +69,10 @@ class Habits:
         """Whether the holder agrees to what is shown."""
         return True
 
+    def amount_fen(self) -> int:
+        """What the desk asks for, where something is paid from the card."""
+        return 1_250
+
     def reading_time(self) -> timedelta:
         """How long the holder looks at a screen."""
         return timedelta(seconds=3)

@@ -17,8 +17,9 @@ from simulator.world.story import Coverage
 from simulator.world.violation import Violation
 from simulator.world.weather import CALM, Weather
 from simulator.world.world import World, world_of
-from terminal.outcome import Done
+from terminal.outcome import Cancelled, Done
 from terminal.policy import Function
+from terminal.screens import Choose, Confirm, Screen
 
 _SHORTEST, _LONGEST = 3, 8
 _SETTLES = 0.25
@@ -80,6 +81,8 @@ def heal(world: World) -> None:
         for station in world.stations:
             if station.name in holder.visited:
                 _come_back(world, station, holder)
+    for station in world.stations:
+        station.sync()  # it hands in what the cards have proved
     if world.chance.happens(_SETTLES):
         _settle(world)
     world.check(ALWAYS)
@@ -113,8 +116,18 @@ def _heal_station(world: World, station: Station) -> None:
 def _come_back(world: World, station: Station, holder: Holder) -> None:
     """The holder comes back to where a question is open, to hear what became of it."""
     terminal = station.terminal
+    if terminal is not None and terminal.journal.left_open(holder.card.card_id):
+        world.visit(station, holder, Function.SETTLEMENT, _Asking())  # a torn debit is proved
     if terminal is not None and terminal.journal.untold(holder.card.card_id):
         world.visit(station, holder, Function.QUERY, Habits())
+
+
+class _Asking(Habits):
+    """Enters the PIN, and wants nothing more."""
+
+    def at(self, screen: Screen) -> Exception | None:
+        """See `Habits`."""
+        return Cancelled() if isinstance(screen, Choose | Confirm) else None
 
 
 def _settle(world: World) -> None:

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from simulator.world.disk import Fuse, Moment, Trouble
-from simulator.world.holder import Habits
+from simulator.world.holder import Habits, Holder
 from simulator.world.life import Life, finding, heal
-from simulator.world.plastic import Plan, Tear
+from simulator.world.plastic import DEBIT, Plan, Tear
 from simulator.world.weather import CALM
 from simulator.world.wire import Mishap
 from simulator.world.world import World, world_of
@@ -24,23 +24,79 @@ from terminal.policy import Function
 SEED = 7
 
 
+Step = Callable[[World, Holder], None]
+"""Something that happens at terminal 1, with one holder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """The holder uses a function, and does everything right."""
+
+    function: Function
+
+    def __call__(self, world: World, holder: Holder) -> None:
+        """A `Step`."""
+        world.visit(world.stations[0], holder, self.function, Habits())
+
+
+def _nothing(_world: World, _holder: Holder) -> None:
+    """Nothing has to have happened."""
+
+
+def _hand_in(world: World, _holder: Holder) -> None:
+    """The terminal brings itself up to date, and hands in what it has done without the centre."""
+    world.stations[0].sync()
+
+
+def _cut_off(world: World, _holder: Holder) -> None:
+    """The line is cut, until everything is healed."""
+    world.wires[world.stations[0]].connected = False
+
+
+def _register(world: World, holder: Holder) -> None:
+    """A visit is registered while the line is cut."""
+    wire = world.wires[world.stations[0]]
+    wire.connected = False
+    Use(Function.PROVISIONAL)(world, holder)
+    wire.connected = True
+
+
+def _tear_debit(world: World, holder: Holder) -> None:
+    """A debit is torn when the card has booked it: its answer is lost."""
+    holder.plastic.tear(Plan(0, Tear.AFTER, instruction=DEBIT))
+    Use(Function.DEBIT)(world, holder)
+
+
+def _torn_and_covered(world: World, holder: Holder) -> None:
+    """The card of a torn debit has paid elsewhere since, which replaced its proof."""
+    _tear_debit(world, holder)
+    world.visit(world.stations[1], holder, Function.DEBIT, Habits())
+
+
 @dataclass(frozen=True, slots=True)
 class Flow:
     """One way of using terminal 1: who does what, and what has to have happened before."""
 
     name: str
-    function: Function
+    play: Step
     holder: int = 0
-    before: tuple[Function, ...] = ()
+    before: Step = _nothing
 
 
 FLOWS: tuple[Flow, ...] = (
-    Flow("settlement", Function.SETTLEMENT),
-    Flow("cancellation", Function.CANCELLATION, before=(Function.SETTLEMENT,)),
-    Flow("contribution", Function.CONTRIBUTION),
-    Flow("benefit", Function.BENEFITS),
-    Flow("activation", Function.ACTIVATION, holder=3),
-    Flow("PIN change", Function.PIN_CHANGE),
+    Flow("settlement", Use(Function.SETTLEMENT)),
+    Flow("cancellation", Use(Function.CANCELLATION), before=Use(Function.SETTLEMENT)),
+    Flow("contribution", Use(Function.CONTRIBUTION)),
+    Flow("benefit", Use(Function.BENEFITS)),
+    Flow("activation", Use(Function.ACTIVATION), holder=3),
+    Flow("PIN change", Use(Function.PIN_CHANGE)),
+    Flow("debit", Use(Function.DEBIT)),
+    Flow("debit offline", Use(Function.DEBIT), before=_cut_off),
+    Flow("proof of a torn debit", Use(Function.DEBIT), before=_tear_debit),
+    Flow("proof that was replaced", Use(Function.DEBIT), before=_torn_and_covered),
+    Flow("provisional visit", Use(Function.PROVISIONAL), before=_cut_off),
+    Flow("debit handed in", _hand_in, before=Use(Function.DEBIT)),
+    Flow("visit handed in", _hand_in, before=_register),
 )
 """A new flow is one line."""
 
@@ -101,7 +157,7 @@ def single(flow: Flow, at: Places) -> Iterator[Case]:
 
 def double(flow: Flow, at: Places) -> Iterator[Case]:
     """Every mishap of the message that changes something, with a kill at every step after it."""
-    for mishap in Mishap:
+    for mishap in Mishap if at.paths else ():
         if mishap in (Mishap.KILLED_UNSENT, Mishap.KILLED_SENT):
             continue
         for step in range(len(at.moments)):
@@ -124,12 +180,11 @@ def try_case(case: Case) -> Life:
 
 
 def _begin(world: World, flow: Flow) -> None:
-    for function in flow.before:
-        world.visit(world.stations[0], world.holders[flow.holder], function, Habits())
+    flow.before(world, world.holders[flow.holder])
 
 
 def _play(world: World, flow: Flow) -> None:
-    world.visit(world.stations[0], world.holders[flow.holder], flow.function, Habits())
+    flow.play(world, world.holders[flow.holder])
 
 
 def _burning(fuse: Fuse) -> Callable[[World], None]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cached_property
 
 from apdu.readers.inprocess import InProcessReader
 from apdu.status import CardRemoved
 from simulator.card.card import SimulatedCard
+
+DEBIT = b"\xb0\x2c"
+"""CLA and INS of DEBIT FOR PURCHASE, with which money leaves the account on a card."""
 
 
 class Tear(Enum):
@@ -22,11 +25,15 @@ class Tear(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The card leaves at the `command`-th command from now (0: the next), after `writes` bytes."""
+    """The card leaves at the `command`-th command from now (0: the next), after `writes` bytes.
+
+    With `instruction`, CLA and INS, only those commands count.
+    """
 
     command: int
     tear: Tear
     writes: int = 0
+    instruction: bytes = b""
 
 
 class Plastic:
@@ -47,6 +54,22 @@ class Plastic:
     def card(self) -> SimulatedCard:
         """The card, made when it is first used: most worlds use only some."""
         return self._make()
+
+    def booked(self) -> tuple[int, Sequence[bytes]]:
+        """The balance of the medical account in fen, and the rows of its log, newest first.
+
+        It is read past the card's own rules; a card that was torn mends its memory first.
+        """
+        if self._reader is None:
+            self.card.power_on()
+            self.card.power_off()
+        ledger = self.card.ledger
+        return ledger.balance.balance, ledger.log.records
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nobody has used the card yet."""
+        return "card" not in self.__dict__
 
     def enter(self, reader: InProcessReader, alive: Callable[[], None]) -> None:
         """Put the card into a reader."""
@@ -77,10 +100,10 @@ class Plastic:
         self.alive()
         self.commands += 1
         plan = self._plan
-        if plan is None:
+        if plan is None or not command.startswith(plan.instruction):
             return self.card.transmit(command)
         if plan.command > 0:
-            self._plan = Plan(plan.command - 1, plan.tear, plan.writes)
+            self._plan = replace(plan, command=plan.command - 1)
             return self.card.transmit(command)
         return self._torn(command, plan)
 

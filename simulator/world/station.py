@@ -6,14 +6,17 @@ product does: open the store, recover, and only then serve.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from apdu.readers.inprocess import InProcessReader
 from apdu.sam import SoftwareSam
 from apdu.status import CardError
+from backend_client.sealing import Sealer, blind_index
 from backend_client.transport import Transport
 from simulator.world.chance import Chance
 from simulator.world.clocks import WallClock
@@ -26,12 +29,12 @@ from simulator.world.warm import warm
 from terminal.admission import Decision
 from terminal.app import Terminal
 from terminal.errors import StoreError
-from terminal.flow import run
-from terminal.functions import FUNCTIONS
+from terminal.flow import Flow, run
 from terminal.outcome import Outcome
 from terminal.policy import Function
 from terminal.session import CardSession
-from terminal.store.store import DATABASE
+from terminal.store.key import load_key
+from terminal.store.store import DATABASE, KEY_FILE
 from terminal.visit import Visit
 
 FACE = "kiosk"
@@ -66,6 +69,8 @@ class Station:
         self._random = chance.bytes
         self._story = story
         self._settings = station_settings(directory)
+        self._key = load_key(directory / KEY_FILE)
+        self._sealer = Sealer(self._key, chance.bytes)
 
     def connect(self, transport: Transport) -> None:
         """Lay the line to the back office."""
@@ -157,9 +162,14 @@ class Station:
             self._bury()
 
     def serve(
-        self, holder: Holder, function: Function, driver: AtTheScreen, decided: Decided
+        self,
+        holder: Holder,
+        function: Function,
+        flow: Callable[[Visit], Flow],
+        driver: AtTheScreen,
+        decided: Decided,
     ) -> Outcome | None:
-        """A holder uses a function; None when it was not to come to an end."""
+        """A holder uses a function, by its flow; None when it was not to come to an end."""
         terminal, outcome = self.terminal, None
         if terminal is None:
             return None
@@ -169,7 +179,7 @@ class Station:
                 with CardSession.open(self.reader, self.sam) as session:
                     visit = terminal.visit(session, FACE)
                     visit.admit = self._observed(visit, holder, decided)
-                    outcome = run(FUNCTIONS[function].flow(visit), driver)
+                    outcome = run(flow(visit), driver)
             except CardError as error:
                 self._story.tell(f"{self.name} cannot read the card: {error.code}")
             finally:
@@ -202,6 +212,16 @@ class Station:
     def truth(self) -> sqlite3.Connection:
         """A plain connection to its database, for the checks: it bypasses all of our code."""
         return self.disk.look(DATABASE)
+
+    def index(self, holder: Holder) -> bytes:
+        """By which its database finds the card of a holder."""
+        return blind_index(self._key, holder.card.card_id.encode())
+
+    def opened(self, column: str, number: str, sealed: bytes) -> dict[str, Any]:
+        """What a sealed column of one operation holds."""
+        place = f"operation/{column}/{number}".encode()
+        content: dict[str, Any] = json.loads(self._sealer.open(sealed, place))
+        return content
 
     def has_changed(self) -> bool:
         """Whether its database was written to since this was asked."""

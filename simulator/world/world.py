@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,9 +37,12 @@ from simulator.world.tellings import Listener, Tellings
 from simulator.world.violation import Violation
 from simulator.world.weather import CALM, Weather
 from simulator.world.wire import Post, Wire
+from terminal.flow import Flow
+from terminal.functions import FUNCTIONS, debit
 from terminal.outcome import Failed, Outcome, Refused
 from terminal.policy import Function
 from terminal.screens import Screen
+from terminal.visit import Visit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -143,7 +147,8 @@ class World:
         try:
             with self.story.doing(str(function)):
                 driver = AtTheScreen(holder, habits, saw=saw, wait=wait)
-                outcome = station.serve(holder, function, driver, self._admissions.decided)
+                flow = _flow_of(function, habits)
+                outcome = station.serve(holder, function, flow, driver, self._admissions.decided)
                 self.story.tell(f"-> {_told(outcome)}")
         finally:
             holder.busy = False
@@ -198,6 +203,13 @@ class World:
             return SimulatedCard(profile, random=self.chance.bytes)
 
         return Holder(label, profile, Plastic(made, torn), first_pins(profile))
+
+
+def _flow_of(function: Function, habits: Habits) -> Callable[[Visit], Flow]:
+    """What a function does; a debit is no entry of the menu: somebody at the desk says how much."""
+    if function is Function.DEBIT:
+        return partial(debit.flow, amount_fen=habits.amount_fen())
+    return FUNCTIONS[function].flow
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from terminal.errors import TerminalError
 from terminal.flow import Flow, agreement, committing
 from terminal.functions.commit import commit, unfinished
 from terminal.functions.earlier import earlier
-from terminal.functions.entry import admitted, is_initial, new_pin, verified_pin
+from terminal.functions.entry import admitted, is_initial, let_in, new_pin, verified_pin
 from terminal.functions.pin import change
 from terminal.outcome import Cancelled, Done, Failed, Outcome, Refused, Stopped
 from terminal.policy import Function
@@ -53,7 +53,7 @@ _ACTIVE = Text(
 
 def flow(visit: Visit) -> Flow:
     """Agree, prove oneself with the PIN, change an initial PIN, activate at the centre."""
-    decision = admitted(visit, Function.ACTIVATION)
+    decision = yield from let_in(visit, Function.ACTIVATION)
     if isinstance(decision, Refused):
         return decision
     if not (yield from agreement(Confirm(_TITLE, (_WHAT,), _YES, _NO))):

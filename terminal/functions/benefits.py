@@ -9,7 +9,7 @@ from terminal.clock import local
 from terminal.flow import Flow, choice, tell, working
 from terminal.functions.commit import agreed_upon, commit, unfinished
 from terminal.functions.earlier import earlier, told
-from terminal.functions.entry import admitted, holder_verified
+from terminal.functions.entry import let_in_with_pin
 from terminal.functions.receipts import receipt_of
 from terminal.outcome import Done, Refused
 from terminal.policy import Function
@@ -33,12 +33,9 @@ _OPEN = Text("待确认", "to be confirmed")
 
 def flow(visit: Visit) -> Flow:
     """Show the benefits; confirm one that is not confirmed yet."""
-    decision = admitted(visit, Function.BENEFITS)
+    decision = yield from let_in_with_pin(visit, Function.BENEFITS)
     if isinstance(decision, Refused):
         return decision
-    refused = yield from holder_verified(visit, decision)
-    if refused is not None:
-        return refused
     yield from earlier(visit)
     yield from working("正在查询待遇", "Looking for benefits")
     benefits = visit.client.money.benefits(visit.card_ref).benefits

@@ -16,7 +16,7 @@ from terminal.clock import local
 from terminal.flow import Flow, choice
 from terminal.functions.commit import agreed_upon, commit, give_up, unfinished
 from terminal.functions.earlier import earlier, told
-from terminal.functions.entry import admitted, holder_verified
+from terminal.functions.entry import let_in_with_pin
 from terminal.functions.receipts import receipt_of
 from terminal.outcome import Done, Outcome, Refused
 from terminal.policy import Function
@@ -37,12 +37,9 @@ _DONE = Text("结算已撤销，款项已退回。", "The settlement was taken b
 
 def flow(visit: Visit) -> Flow:
     """Choose a settlement, see what is given back, agree, take it back."""
-    decision = admitted(visit, Function.CANCELLATION)
+    decision = yield from let_in_with_pin(visit, Function.CANCELLATION)
     if isinstance(decision, Refused):
         return decision
-    refused = yield from holder_verified(visit, decision)
-    if refused is not None:
-        return refused
     yield from earlier(visit)
     settled = visit.journal.settled(visit.card_ref.card_id)
     if not settled:

@@ -8,7 +8,7 @@ from backend_client.money_messages import ContributionBill, ContributionRequest
 from terminal.flow import Flow, choice, working
 from terminal.functions.commit import agreed_upon, commit, unfinished
 from terminal.functions.earlier import earlier, told
-from terminal.functions.entry import admitted, holder_verified
+from terminal.functions.entry import let_in_with_pin
 from terminal.functions.receipts import receipt_of
 from terminal.outcome import Done, Refused
 from terminal.policy import Function
@@ -30,12 +30,9 @@ _FROM = Text("从社保卡银行账户扣款", "from the bank account of your ca
 
 def flow(visit: Visit) -> Flow:
     """Choose a contribution, check it, agree, pay."""
-    decision = admitted(visit, Function.CONTRIBUTION)
+    decision = yield from let_in_with_pin(visit, Function.CONTRIBUTION)
     if isinstance(decision, Refused):
         return decision
-    refused = yield from holder_verified(visit, decision)
-    if refused is not None:
-        return refused
     yield from earlier(visit)
     yield from working("正在查询待缴费用", "Looking for contributions")
     bills = visit.client.money.contribution_bills(visit.card_ref).bills

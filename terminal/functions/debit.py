@@ -30,7 +30,7 @@ from terminal.errors import OfflineLimit
 from terminal.flow import Flow
 from terminal.functions.commit import abandon, agreed_upon, unfinished
 from terminal.functions.earlier import earlier, told
-from terminal.functions.entry import admitted, holder_verified
+from terminal.functions.entry import let_in_with_pin
 from terminal.functions.proof import as_payload
 from terminal.functions.receipts import receipt_of
 from terminal.outcome import Done, Failed, Refused
@@ -74,15 +74,12 @@ class Permission:
 
 def flow(visit: Visit, amount_fen: int) -> Flow:
     """Check card and limits, agree to exactly this amount, debit."""
-    decision = admitted(visit, Function.DEBIT)
+    decision = yield from let_in_with_pin(visit, Function.DEBIT)
     if isinstance(decision, Refused):
         return decision
     module = visit.purchases
     if module is None:
         return _NO_MODULE
-    refused = yield from holder_verified(visit, decision)
-    if refused is not None:
-        return refused
     yield from earlier(visit)
     permission = _permission(visit)
     if not permission.permitted:

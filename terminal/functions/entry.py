@@ -15,9 +15,10 @@ from terminal.admission import Admitted
 from terminal.admission import Refused as NotAdmitted
 from terminal.errors import explain
 from terminal.flow import pin
-from terminal.functions.proof import ask_for_proofs
+from terminal.functions.proof import ask_for_proofs, torn_debits
 from terminal.outcome import Refused
 from terminal.policy import Function
+from terminal.reasons import Reason
 from terminal.screens import Answer, AskPin, Screen
 from terminal.settings import PinSettings
 from terminal.text import Text
@@ -64,6 +65,37 @@ def admitted(visit: Visit, function: Function) -> Admitted | Refused:
     if isinstance(decision, NotAdmitted):
         return refusal(decision)
     return decision
+
+
+def let_in(visit: Visit, function: Function) -> Generator[Screen, Answer, Admitted | Refused]:
+    """`admitted` for a value function. A card that a torn debit keeps out may prove itself in.
+
+    When its proof does not tell whose it is, the card's log does, which opens with the PIN.
+    """
+    decision = admitted(visit, function)
+    if isinstance(decision, Admitted) or not _may_prove(visit, decision):
+        return decision
+    entered = yield from verified_pin(visit)
+    if isinstance(entered, Refused):
+        return entered
+    entered.wipe()
+    return admitted(visit, function)
+
+
+def let_in_with_pin(
+    visit: Visit, function: Function
+) -> Generator[Screen, Answer, Admitted | Refused]:
+    """`let_in`, and then the PIN if admission wants it."""
+    decision = yield from let_in(visit, function)
+    if isinstance(decision, Refused):
+        return decision
+    refused = yield from holder_verified(visit, decision)
+    return refused or decision
+
+
+def _may_prove(visit: Visit, decision: Refused) -> bool:
+    is_open = decision.code == Reason.OPERATION_OPEN and not visit.pin_verified
+    return is_open and any(torn_debits(visit))
 
 
 def refusal(decision: NotAdmitted) -> Refused:

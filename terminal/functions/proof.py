@@ -60,9 +60,17 @@ def pending_of(operation: Operation) -> PendingDebit:
 
 def ask_for_proofs(visit: Visit) -> None:
     """End this card's torn debits by its own proof. What cannot be asked now stays open."""
-    for operation in visit.journal.left_open(visit.card_ref.card_id):
-        if operation.kind is Kind.DEBIT and operation.state is not State.PREPARED:
-            _ask(visit, operation)
+    for operation in torn_debits(visit):
+        _ask(visit, operation)
+
+
+def torn_debits(visit: Visit) -> tuple[Operation, ...]:
+    """The debits of this card of which nobody knows whether it has booked them."""
+    return tuple(
+        operation
+        for operation in visit.journal.left_open(visit.card_ref.card_id)
+        if operation.kind is Kind.DEBIT and operation.state is not State.PREPARED
+    )
 
 
 def _ask(visit: Visit, operation: Operation) -> None:

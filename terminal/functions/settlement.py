@@ -14,7 +14,7 @@ from terminal.centre import CHANNEL, REFERENCE
 from terminal.flow import Flow, agreement, choice, committing, working
 from terminal.functions.commit import abandon, commit, give_up, unfinished
 from terminal.functions.earlier import earlier, told
-from terminal.functions.entry import admitted, holder_verified
+from terminal.functions.entry import admitted, let_in_with_pin
 from terminal.functions.receipts import settlement_receipt
 from terminal.outcome import Cancelled, Done, Outcome, Refused, Stopped
 from terminal.policy import Function
@@ -52,12 +52,9 @@ _TOO_LATE = Refused(
 
 def flow(visit: Visit) -> Flow:
     """Choose a bill, see who pays what, agree, settle."""
-    decision = admitted(visit, Function.SETTLEMENT)
+    decision = yield from let_in_with_pin(visit, Function.SETTLEMENT)
     if isinstance(decision, Refused):
         return decision
-    refused = yield from holder_verified(visit, decision)
-    if refused is not None:
-        return refused
     yield from earlier(visit)
     yield from working("正在查询账单", "Looking for bills")
     bills = visit.client.bills(visit.card_ref).bills

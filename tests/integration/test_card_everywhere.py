@@ -253,10 +253,11 @@ def test_a_medical_purchase(presented: Presented) -> None:
     assert (account.year_self_pay().fen, account.year_fund().fen) == (200, 100)
     newest = account.records()[0]
     assert (newest.kind, newest.at, newest.account_fen) == ("2", AT, 700)
-    # The card tells afterwards, without a PIN, that it booked: what a terminal asks after a tear.
+    # The card tells afterwards that it booked: what a terminal asks after a tear.
     presented.restart()
-    assert MedicalAccount(presented.card).resolve(kept[0]) == done
-    assert account_of(presented).balance() == before - 700
+    account = account_of(presented)
+    assert account.resolve(kept[0]) == done
+    assert account.balance() == before - 700
 
 
 def test_a_purchase_beyond_the_balance_is_refused(presented: Presented) -> None:

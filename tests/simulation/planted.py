@@ -16,20 +16,26 @@ from typing import Any
 import pytest
 from sqlalchemy import event, text
 
+from apdu.ssc.account import MedicalAccount
+from apdu.ssc.identity import OneCard
+from apdu.ssc.transactions import NotDone
 from backend_client.client import BackendClient
 from backend_client.errors import NoReply, Unreachable
 from backend_client.messages import ConfirmRequest, Reversal, Settlement, TrialRequest
+from backend_client.money_messages import UploadReceipt
 from simulator.backoffice import ledger
 from simulator.backoffice.accounts import account_of
 from simulator.backoffice.operations import Operations, Stage
 from simulator.backoffice.schema import Account, SettlementRow
+from simulator.backoffice.uploads import Uploads
 from simulator.world.weather import CALM, Weather
-from terminal import app, resolution
-from terminal.functions import commit, settlement
+from terminal import app, resolution, upload
+from terminal.functions import commit, proof, settlement
 from terminal.outcome import Outcome
 from terminal.resolution import Recovery
 from terminal.store import blacklist, clock_guard, journal, store
-from terminal.store.journal import Evidence, Journal, State
+from terminal.store.journal import Evidence, Journal, Kind, State
+from terminal.store.outbox import Outbox, Waiting
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 
@@ -45,6 +51,7 @@ class Planted:
 
 BAD_LINE = Weather(line=0.67)
 DYING = Weather(kill=1.0)
+TORN = Weather(tear=0.8)
 
 
 def retry_as_new(patch: pytest.MonkeyPatch) -> None:
@@ -283,6 +290,90 @@ def number_accepted_after_its_end(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Operations, "opened", opened)
 
 
+def proof_ignored(patch: pytest.MonkeyPatch) -> None:
+    """A torn debit is closed as undone when its card is back, whatever the card says."""
+    patch.setattr(MedicalAccount, "resolve", lambda _self, pending: NotDone(pending))
+
+
+def proof_of_another_card(patch: pytest.MonkeyPatch) -> None:
+    """Whichever card comes next is asked for the proof of a torn debit."""
+    real = Journal.left_open
+    patch.setattr(OneCard, "require", lambda *_: None)
+    patch.setattr(proof, "torn_debits", lambda visit: _torn(real(visit.journal)))
+
+
+def _torn(operations: tuple[journal.Operation, ...]) -> tuple[journal.Operation, ...]:
+    return tuple(
+        one for one in operations if one.kind is Kind.DEBIT and one.state is not State.PREPARED
+    )
+
+
+def proof_without_the_log(patch: pytest.MonkeyPatch) -> None:
+    """Where the proof is another's, or replaced, the log is not looked at."""
+    patch.setattr(MedicalAccount, "_is_logged", lambda _self, _pending, otherwise: otherwise)
+
+
+def torn_taken_for_undone(patch: pytest.MonkeyPatch) -> None:
+    """A debit that is open at a start is closed as never sent."""
+    real = resolution._ended
+
+    def ended(operation: Any, book: Journal, client: Any) -> Any:
+        if operation.kind is Kind.DEBIT and operation.state is State.SENT:
+            return book.refuse(operation, Evidence.NEVER_SENT)
+        return real(operation, book, client)
+
+    patch.setattr(resolution, "_ended", ended)
+
+
+def debit_noted_afterwards(patch: pytest.MonkeyPatch) -> None:
+    """DEBIT leaves before it is noted what leaves."""
+    real = MedicalAccount.debit
+
+    def debited(self: MedicalAccount, begun: Any, permit: Any, *, keep: Any) -> Any:
+        kept: list[Any] = []
+        done = real(self, begun, permit, keep=kept.append)
+        keep(kept[0])
+        return done
+
+    patch.setattr(MedicalAccount, "debit", debited)
+
+
+def handed_in_twice_counts_twice(patch: pytest.MonkeyPatch) -> None:
+    """The same record again is taken once and counted again."""
+    real = Uploads._known
+
+    def known(self: Uploads, session: Any, caller: Any, upload: Any) -> Any:
+        row = real(self, session, caller, upload)
+        if row is not None and row.kind == "debit":
+            row.account_fen += upload.account_fen
+        return row
+
+    patch.setattr(Uploads, "_known", known)
+
+
+def marked_before_it_is_handed_in(patch: pytest.MonkeyPatch) -> None:
+    """A record counts as handed in before the centre has said so."""
+    real = upload._upload
+
+    def handed_in(operation: journal.Operation, client: BackendClient) -> Any:
+        try:
+            return real(operation, client)
+        except (NoReply, Unreachable):
+            return UploadReceipt(operation.number, "accepted", operation.changed_at)
+
+    patch.setattr(upload, "_upload", handed_in)
+
+
+def day_not_counted(patch: pytest.MonkeyPatch) -> None:
+    """What a card has paid today does not count."""
+    patch.setattr(Outbox, "spent_today", lambda *_: 0)
+
+
+def waiting_not_counted(patch: pytest.MonkeyPatch) -> None:
+    """What waits to be handed in does not count."""
+    patch.setattr(Outbox, "waiting", lambda _: Waiting(0, 0, None))
+
+
 _WHERE: Mapping[Plant, Weather | None] = {
     retry_as_new: BAD_LINE,
     written_after_sending: DYING,
@@ -304,6 +395,15 @@ _WHERE: Mapping[Plant, Weather | None] = {
     error_taken_for_refusal: BAD_LINE,
     clock_always_believed: CALM,
     number_accepted_after_its_end: BAD_LINE,
+    proof_ignored: TORN,
+    proof_of_another_card: TORN,
+    proof_without_the_log: TORN,
+    torn_taken_for_undone: DYING,
+    debit_noted_afterwards: TORN,
+    handed_in_twice_counts_twice: BAD_LINE,
+    marked_before_it_is_handed_in: BAD_LINE,
+    day_not_counted: CALM,
+    waiting_not_counted: CALM,
 }
 PLANTS = tuple(
     Planted(plant.__name__.replace("_", " "), plant, weather) for plant, weather in _WHERE.items()

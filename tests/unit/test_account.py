@@ -473,6 +473,45 @@ def test_a_debit_covered_by_a_later_one_is_found_in_the_log(user: Bench) -> None
     assert user.account.resolve(first.transaction) == DoneEarlier(first.transaction)
 
 
+def test_the_proof_of_a_later_debit_with_the_same_counter_is_not_taken_for_ours(one: Bench) -> None:
+    one.chip.memory.tear_after(0)
+    with pytest.raises(TransactionUncertain) as caught:
+        one.purchase()
+    pending = caught.value.pending
+    elsewhere = SoftwareSam.development(Random(2).randbytes, terminal_number="990100000099")
+    paid = one.present().purchase(ORDER, elsewhere, keep=one.kept.append)
+    assert paid.transaction.sequence == pending.sequence
+    with pytest.raises(PinNeeded):
+        one.present(pin=False).resolve(pending)
+    assert one.present().resolve(pending) == NotDone(pending)
+    assert one.present().resolve(pending, one.sam) == NotDone(pending)
+
+
+def test_the_proof_of_a_later_load_with_the_same_counter_is_not_taken_for_ours(one: Bench) -> None:
+    one.chip.memory.tear_after(0)
+    with pytest.raises(TransactionUncertain) as caught:
+        one.load()
+    one.present()
+    one.load(2600)
+    assert one.present(pin=False).resolve(caught.value.pending) == NotDone(caught.value.pending)
+
+
+def test_a_debit_that_was_covered_is_not_denied_for_want_of_the_pin(one: Bench) -> None:
+    first = one.purchase()
+    one.purchase()
+    with pytest.raises(PinNeeded):
+        one.present(pin=False).resolve(first.transaction)
+    assert one.present().resolve(first.transaction) == DoneEarlier(first.transaction)
+
+
+def test_a_debit_that_the_log_no_longer_holds_stays_undecided(one: Bench) -> None:
+    first = one.purchase()
+    for _ in one.chip.ledger.log.capacity * (1,):
+        one.purchase(replace(ORDER, account_fen=1))
+    with pytest.raises(ProofNotAvailable):
+        one.account.resolve(first.transaction)
+
+
 def test_a_card_that_takes_the_kind_in_ascii_only() -> None:
     user, line = on_a_line(load_profile("adult-2.0"), "T1")
     done = user.purchase()
@@ -517,8 +556,7 @@ def test_torn_at_any_write_money_is_moved_once_or_not_at_all(
         user.chip.memory.tear_after(fuse)
         with pytest.raises(TransactionUncertain):
             work(user)
-        outcome = user.present(pin=False).resolve(user.kept[0], user.sam)
-        user.verify_pin()
+        outcome = user.present().resolve(user.kept[0], user.sam)
         balance = user.account.balance()
         assert balance == (moved if isinstance(outcome, Done) else start)
         assert len(user.account.records()) == (1 if isinstance(outcome, Done) else 0)

@@ -13,6 +13,9 @@ from typing import Any
 import pytest
 
 from apdu.pin import Pin
+from apdu.sam import SoftwareSam
+from apdu.ssc.account import MedicalAccount
+from apdu.ssc.transactions import PurchaseOrder
 from backend_client.errors import Refused as RefusedByCentre
 from simulator.backoffice.seed import DEVELOPMENT_CODE
 from simulator.card.card import SimulatedCard
@@ -28,7 +31,7 @@ from terminal.drivers.scripted import Scripted
 from terminal.errors import OfflineLimit, RecordsUnsent
 from terminal.flow import run
 from terminal.functions import debit
-from terminal.outcome import Done, Failed, Outcome, Refused, Stopped, Unknown
+from terminal.outcome import Cancelled, Done, Failed, Outcome, Refused, Stopped, Unknown
 from terminal.policy import Function
 from terminal.store.journal import Evidence, Kind, State
 from terminal.store.reset import remove_store
@@ -97,9 +100,16 @@ def pay(scene: Scene, chip: Chip, fen: int = 1_250, *answers: Scripted) -> Outco
         return run(flow, _Holder(Audience(), answers or (PIN, True)))
 
 
-def balance(scene: Scene, chip: Chip) -> int:
-    from apdu.ssc.account import MedicalAccount
+def pay_elsewhere(scene: Scene, chip: Chip, fen: int) -> None:
+    """The card pays at a terminal that this one knows nothing of."""
+    sam = SoftwareSam.development(random.Random(7).randbytes, terminal_number="990100000099")
+    with scene.card_in(chip) as session, Pin(PIN) as pin:
+        session.card.verify_pin(pin)
+        order = PurchaseOrder(fen, scene.clock.now())
+        MedicalAccount(session.card).purchase(order, sam, keep=lambda _: None)
 
+
+def balance(scene: Scene, chip: Chip) -> int:
     with scene.card_in(chip) as session, Pin(PIN) as pin:
         session.card.verify_pin(pin)
         return MedicalAccount(session.card).balance()
@@ -180,6 +190,32 @@ def test_a_torn_debit_is_ended_by_the_same_cards_proof(scene: Scene, *, done: bo
     scene.network.connected = True
     assert scene.terminal.upload().waiting == 0
     assert scene.terminal.journal.verify_chain().ok
+
+
+@pytest.mark.parametrize("done", [True, False], ids=["booked", "not booked"])
+def test_a_torn_debit_ends_rightly_when_its_card_has_paid_elsewhere_since(
+    scene: Scene, *, done: bool
+) -> None:
+    """A seeded world found this: booked, and closed as undone, for want of the PIN."""
+    chip = Chip()
+    tear_debit(scene, chip, done=done)
+    pay(scene, chip)
+    pay_elsewhere(scene, chip, 300)
+    assert isinstance(pay(scene, chip, 100), Done)
+    first, second = operations(scene)
+    ended = State.CONFIRMED if done else State.REVERSED
+    assert first == (Kind.DEBIT, ended, Evidence.PROOF)
+    assert second == (Kind.DEBIT, State.CONFIRMED, Evidence.CARD)
+    assert balance(scene, chip) == BALANCE - 300 - 100 - (1_250 if done else 0)
+
+
+def test_who_does_not_give_the_pin_leaves_a_torn_debit_open(scene: Scene) -> None:
+    chip = Chip()
+    tear_debit(scene, chip, done=True)
+    pay(scene, chip)
+    outcome = pay(scene, chip, 100, Cancelled())
+    assert isinstance(outcome, Stopped)
+    assert operations(scene) == [(Kind.DEBIT, State.UNKNOWN, None)]
 
 
 def test_the_centre_is_not_asked_about_a_torn_debit(scene: Scene) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from simulator.world.acts import city, lost_cards, machines, passing
+from simulator.world.acts import city, lost_cards, machines, offline, passing
 from simulator.world.acts.visits import using
 from terminal.policy import Function
 
@@ -34,6 +34,8 @@ ACTS: tuple[Act, ...] = (
     Act("cancellation", using(Function.CANCELLATION), 3, 1),
     Act("contribution", using(Function.CONTRIBUTION), 2, 1),
     Act("benefit", using(Function.BENEFITS), 1, 0.5),
+    Act("debit", using(Function.DEBIT), 4, 1),
+    Act("cut off", offline.cut_off, 1.5),
     Act("activation", using(Function.ACTIVATION), 2, 1),
     Act("PIN change", using(Function.PIN_CHANGE), 1),
     Act("query", using(Function.QUERY), 1.5, 1),
@@ -55,6 +57,7 @@ THEMES: tuple[Mapping[str, float], ...] = (
     {},
     {"settlement": 3, "cancellation": 3, "contribution": 3, "benefit": 2, "activation": 2},
     {"power cut": 3, "restart": 3, "synchronisation": 2},
+    {"debit": 6, "cut off": 4, "settlement": 0.3, "synchronisation": 2, "power cut": 2},
     {
         "loss": 4,
         "lost card tried": 8,

@@ -11,6 +11,7 @@ from apdu.status import CardRemoved
 from simulator.world.books import is_active
 from simulator.world.chance import Chance
 from simulator.world.disk import Fuse, Trouble
+from simulator.world.founding import LIMITS
 from simulator.world.holder import Habits, Holder
 from simulator.world.plastic import Plan, Tear
 from simulator.world.station import Station
@@ -31,7 +32,8 @@ _FROM = (0, 14, 25)
 _SENSIBLE = 0.9
 """How often who comes has a card that is good for what they want."""
 
-_COMMANDS = 20
+_AMOUNTS = (120, 1_250, 3_900, 5_999, LIMITS.operation_fen, LIMITS.operation_fen + 1)
+_COMMANDS = 24
 _WRITES = 60
 _AWAY = timedelta(minutes=2)
 _LONG_AWAY = timedelta(minutes=16)
@@ -76,6 +78,10 @@ class Human(Habits):
     def agrees(self) -> bool:
         """Mostly yes."""
         return not self._chance.happens(self._world.weather.folly)
+
+    def amount_fen(self) -> int:
+        """Something small, or about as much as the limits of terminal and account allow."""
+        return self._chance.pick(_AMOUNTS)
 
     def reading_time(self) -> timedelta:
         """A moment or two."""

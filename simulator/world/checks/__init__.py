@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from simulator.world.checks import agreement, chain, holders, money, rest
+from simulator.world.checks import agreement, chain, holders, money, offline, rest
 
 if TYPE_CHECKING:
     from simulator.world.world import World
@@ -29,12 +29,17 @@ ALWAYS: tuple[Check, ...] = (
     Check("settled once", money.settled_once),
     Check("no loose ends", money.no_loose_ends),
     Check("journal and centre agree", agreement.never_apart),
+    Check("account on the card conserved", offline.account_conserved),
+    Check("card and journal agree", offline.card_and_journal_agree),
+    Check("handed in once", offline.uploaded_once),
+    Check("within the limits", offline.within_limits),
     Check("a word is kept", holders.word_kept),
     Check("hash chain", chain.holds),
 )
 AT_REST: tuple[Check, ...] = (
     Check("every row ends", rest.all_ended),
     Check("both know the same", agreement.the_same),
+    Check("all handed in", offline.all_handed_in),
     Check("list up to date", rest.lists_up_to_date),
     Check("every receipt given", holders.all_told),
     Check("cash paid once", holders.cash_paid),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from simulator.world.books import at_centre, in_journal
+from simulator.world.books import WITH_CENTRE, at_centre, in_journal
 
 if TYPE_CHECKING:
     from simulator.world.world import World
@@ -16,7 +16,7 @@ _MAY_BE_BOOKED = frozenset({"sent", "unknown", "confirmed"})
 def never_apart(world: World) -> Iterable[str]:
     """What is booked was durable here before it was sent; what has ended here has ended there."""
     centre = at_centre(world.centre)
-    journals = {station.terminal_id: in_journal(station) for station in world.stations}
+    journals = {station.terminal_id: in_journal(station, WITH_CENTRE) for station in world.stations}
     for (terminal, number), there in centre.items():
         here = journals[terminal].get(number)
         if here is None:
@@ -32,7 +32,7 @@ def never_apart(world: World) -> Iterable[str]:
 
 def the_same(world: World) -> Iterable[str]:
     """Once healed: what is booked is confirmed in the journal."""
-    journals = {station.terminal_id: in_journal(station) for station in world.stations}
+    journals = {station.terminal_id: in_journal(station, WITH_CENTRE) for station in world.stations}
     for (terminal, number), there in at_centre(world.centre).items():
         if there.holds and journals[terminal].get(number) != "confirmed":
             yield f"{number} is booked and {journals[terminal].get(number)} at {terminal}"

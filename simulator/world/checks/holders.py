@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from simulator.world.books import at_centre, untold
+from simulator.world.books import at_centre, done_offline, untold
 
 if TYPE_CHECKING:
     from simulator.world.world import World
@@ -14,9 +14,14 @@ if TYPE_CHECKING:
 def word_kept(world: World) -> Iterable[str]:
     """What a holder was told did not happen does not happen later either."""
     centre = at_centre(world.centre)
-    for key in sorted(world.tellings.undone):
+    undone = world.tellings.undone
+    for key in sorted(undone):
         if key in centre and centre[key].holds:
             yield f"{key[1]} was said not to be done, and is booked"
+    for station in world.stations:
+        for one in done_offline(station):
+            if one.state == "confirmed" and (station.terminal_id, one.number) in undone:
+                yield f"{one.number} was said not to be done, and is"
 
 
 def all_told(world: World) -> Iterable[str]:
@@ -25,6 +30,11 @@ def all_told(world: World) -> Iterable[str]:
     for key, booked in at_centre(world.centre).items():
         if booked.has_receipt and key not in world.tellings.paid and key not in waiting:
             yield f"nobody has told the holder, nor will, that {key[1]} is done"
+    for station in world.stations:
+        for one in done_offline(station):
+            key = station.terminal_id, one.number
+            if one.state == "confirmed" and key not in world.tellings.slips | waiting:
+                yield f"nobody has told the holder, nor will, that {one.number} is done"
 
 
 def cash_paid(world: World) -> Iterable[str]:
