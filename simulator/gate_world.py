@@ -26,6 +26,7 @@ from backend_client.client import BackendClient
 from simulator.backoffice.database import open_engine
 from simulator.backoffice.inprocess import InProcessTransport
 from simulator.backoffice.sample import SampleCity
+from simulator.card.card import SimulatedCard
 from simulator.clock import SimulatedClock
 from simulator.gate_stage import (
     MORNING,
@@ -91,7 +92,7 @@ class GateProcess:
             clock=self._clock,
         )
 
-    def tap(self, card: Plastic) -> TapResult | None:
+    def tap(self, card: Plastic[SimulatedCard]) -> TapResult | None:
         """Hold a card against the gate; None when the program dies at it."""
         reader = InProcessReader("gate")
         try:
@@ -241,7 +242,7 @@ class GateWorld:
             waiting = gate.book.counts()
             assert waiting[TapState.DONE] == 0, waiting  # noqa: S101
 
-    def _offer(self, card: Plastic) -> Offer:
+    def _offer(self, card: Plastic[SimulatedCard]) -> Offer:
         """What the card says when it is asked to pay nothing; it remembers nothing of it."""
         reader = InProcessReader("look")
         card.enter(reader, lambda: None)

@@ -133,9 +133,9 @@ def done_offline(station: Station) -> Iterator[DoneOffline]:
 
 def on_card(holder: Holder) -> tuple[int, list[Booking]]:
     """What a card's account holds, in fen, and every debit that it has booked, newest first."""
-    balance, rows = holder.plastic.booked()
-    records = [AccountRecord.parse(row) for row in rows]
-    return balance, [
+    ledger = holder.plastic.mended().ledger
+    records = [AccountRecord.parse(row) for row in ledger.log.records]
+    return ledger.balance.balance, [
         Booking(
             f"{record.sequence:04x}", record.terminal, record.raw[9:16].hex(), record.account_fen
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from backend_client.national.envelope import PATH
 from backend_client.transport import Request
 from simulator.world.wire import Mishap
 
@@ -19,6 +20,7 @@ _HOW_LIKELY = tuple(
 )
 _NUMBER = "idempotency-key"
 _CHANGES, _ASKS_OF_NUMBERS, _OTHERS = 1.5, 0.8, 0.12
+_NATIONAL = {"2207": _CHANGES, "2208": _CHANGES, "5203": _ASKS_OF_NUMBERS, "2601": _ASKS_OF_NUMBERS}
 _MINUTES = (0, 0, 1, 5, 40)
 
 
@@ -53,6 +55,8 @@ class Fate:
 
 def _how_often(request: Request) -> float:
     """How much of the trouble comes to this message: most where it hurts most."""
+    if request.path.startswith(PATH):
+        return _NATIONAL.get(request.path.removeprefix(PATH), _OTHERS)
     if _NUMBER in request.headers:
         return _OTHERS if request.path.endswith("/trial") else _CHANGES
     return _ASKS_OF_NUMBERS if "/operations/" in request.path else _OTHERS

@@ -16,6 +16,7 @@ from pathlib import Path
 from random import Random
 
 from apdu.sam import SoftwareSam
+from backend_client.channels import direct
 from simulator import city
 from simulator.backoffice import seed
 from simulator.backoffice.api import Api
@@ -39,8 +40,8 @@ LIMITS = OfflineSettings(
     card_day_fen=10_000,
     card_total_fen=25_000,
     card_times=8,
-    stored_fen=15_000,
-    stored_records=4,
+    stored_fen=9_000,
+    stored_records=3,
     oldest=timedelta(days=2),
 )
 """So little that every one of these limits is met often."""
@@ -73,11 +74,14 @@ def disk_space() -> Path | None:
     return memory if memory.is_dir() else None
 
 
-def station_settings(directory: Path) -> Settings:
-    """The settings of a terminal whose data lie in `directory`."""
+def station_settings(directory: Path, channel: str = direct.NAME) -> Settings:
+    """The settings of a terminal whose data lie in `directory`, and that settles over `channel`."""
     settings = _settings()
     return replace(
-        settings, terminal=replace(settings.terminal, data_dir=directory), offline=LIMITS
+        settings,
+        terminal=replace(settings.terminal, data_dir=directory),
+        settlement=replace(settings.settlement, channel=channel),
+        offline=LIMITS,
     )
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from apdu.pin import Pin
 from apdu.status import CardRemoved
+from simulator.card.card import SimulatedCard
 from simulator.card.description import CardProfile
 from simulator.city import card_ref
 from simulator.story import INITIAL_PIN, OWN_PIN
@@ -37,7 +38,7 @@ class Holder:
 
     name: str
     profile: CardProfile
-    plastic: Plastic
+    plastic: Plastic[SimulatedCard]
     pins: list[str] = field(default_factory=list)
     misses: int = 0
     busy: bool = False

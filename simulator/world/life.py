@@ -106,6 +106,7 @@ def finding(world: World, body: Callable[[], None]) -> Life:
 def _heal_station(world: World, station: Station) -> None:
     station.clock.offset = timedelta()
     station.disk.defuse()
+    station.module.psam.tear(None)
     world.wires[station].connected = True
     world.wires[station].planned.clear()
     if not world.started(station):

@@ -10,8 +10,11 @@ come out even.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
+from backend_client.channels import direct, national
+from simulator.world.acts.enrolment import enrol
 from simulator.world.disk import Fuse, Moment, Trouble
 from simulator.world.holder import Habits, Holder
 from simulator.world.life import Life, finding, heal
@@ -48,6 +51,11 @@ def _hand_in(world: World, _holder: Holder) -> None:
     world.stations[0].sync()
 
 
+def _enrol(world: World, _holder: Holder) -> None:
+    """The terminal is enrolled anew."""
+    enrol(world, world.stations[0])
+
+
 def _cut_off(world: World, _holder: Holder) -> None:
     """The line is cut, until everything is healed."""
     world.wires[world.stations[0]].connected = False
@@ -81,24 +89,39 @@ class Flow:
     play: Step
     holder: int = 0
     before: Step = _nothing
+    channel: str = direct.NAME
+    has_psam: bool = False
 
 
 FLOWS: tuple[Flow, ...] = (
     Flow("settlement", Use(Function.SETTLEMENT)),
     Flow("cancellation", Use(Function.CANCELLATION), before=Use(Function.SETTLEMENT)),
+    Flow("national settlement", Use(Function.SETTLEMENT), channel=national.NAME),
+    Flow(
+        "national cancellation",
+        Use(Function.CANCELLATION),
+        before=Use(Function.SETTLEMENT),
+        channel=national.NAME,
+    ),
     Flow("contribution", Use(Function.CONTRIBUTION)),
     Flow("benefit", Use(Function.BENEFITS)),
     Flow("activation", Use(Function.ACTIVATION), holder=3),
     Flow("PIN change", Use(Function.PIN_CHANGE)),
     Flow("debit", Use(Function.DEBIT)),
+    Flow("debit with a PSAM", Use(Function.DEBIT), has_psam=True),
     Flow("debit offline", Use(Function.DEBIT), before=_cut_off),
     Flow("proof of a torn debit", Use(Function.DEBIT), before=_tear_debit),
     Flow("proof that was replaced", Use(Function.DEBIT), before=_torn_and_covered),
     Flow("provisional visit", Use(Function.PROVISIONAL), before=_cut_off),
     Flow("debit handed in", _hand_in, before=Use(Function.DEBIT)),
+    Flow("enrolment anew", _enrol),
     Flow("visit handed in", _hand_in, before=_register),
 )
 """A new flow is one line."""
+
+
+_CLEARS_AWAY = ("/2202", "/2205")
+"""A visit and its fee lines are taken back at the national interface."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +131,12 @@ class Places:
     moments: tuple[Moment, ...]
     paths: tuple[str, ...]
     commands: int
+    module_commands: int
 
     @property
     def change(self) -> int:
-        """The place of the last message, which is the one that changes something."""
-        return len(self.paths) - 1
+        """The place of the last message that is more than clearing away, as a channel may do."""
+        return max(at for at, path in enumerate(self.paths) if not path.endswith(_CLEARS_AWAY))
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,16 +150,18 @@ class Case:
 
 def places(flow: Flow) -> Places:
     """Run the flow without any fault."""
-    with world_of(SEED, CALM, everybody=True) as world:
+    with _world(flow) as world:
         _begin(world, flow)
         station = world.stations[0]
         steps, messages = station.disk.steps, len(world.wires[station].paths)
         commands = world.holders[flow.holder].plastic.commands
+        module_commands = station.module.psam.commands
         _play(world, flow)
         return Places(
             tuple(station.disk.moments[steps:]),
             tuple(world.wires[station].paths[messages:]),
             world.holders[flow.holder].plastic.commands - commands,
+            station.module.psam.commands - module_commands,
         )
 
 
@@ -153,6 +179,10 @@ def single(flow: Flow, at: Places) -> Iterator[Case]:
         for tear in Tear:
             plan = Plan(command, tear, writes=9)
             yield Case(flow, f"{tear.value} ({command})", _tearing(flow, plan))
+    for command in range(at.module_commands):
+        for tear in Tear:
+            plan = Plan(command, tear, writes=2)
+            yield Case(flow, f"PSAM: {tear.value} ({command})", _tearing_module(plan))
 
 
 def double(flow: Flow, at: Places) -> Iterator[Case]:
@@ -167,7 +197,7 @@ def double(flow: Flow, at: Places) -> Iterator[Case]:
 
 def try_case(case: Case) -> Life:
     """Play a case, heal its world and look whether it comes out even."""
-    with world_of(SEED, CALM, everybody=True) as world:
+    with _world(case.flow) as world:
 
         def body() -> None:
             _begin(world, case.flow)
@@ -177,6 +207,10 @@ def try_case(case: Case) -> Life:
             heal(world)
 
         return finding(world, body)
+
+
+def _world(flow: Flow) -> AbstractContextManager[World]:
+    return world_of(SEED, CALM, everybody=True, channel=flow.channel, has_psam=flow.has_psam)
 
 
 def _begin(world: World, flow: Flow) -> None:
@@ -201,6 +235,10 @@ def _missing(message: int, mishap: Mishap) -> Callable[[World], None]:
 
 def _tearing(flow: Flow, plan: Plan) -> Callable[[World], None]:
     return lambda world: world.holders[flow.holder].plastic.tear(plan)
+
+
+def _tearing_module(plan: Plan) -> Callable[[World], None]:
+    return lambda world: world.stations[0].module.psam.tear(plan)
 
 
 def _both(message: int, mishap: Mishap, fuse: Fuse) -> Callable[[World], None]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cached_property
+from typing import Generic, Protocol, TypeVar
 
-from apdu.readers.inprocess import InProcessReader
+from apdu.readers.inprocess import Chip, InProcessReader
 from apdu.status import CardRemoved
-from simulator.card.card import SimulatedCard
+from simulator.card.memory import Memory
 
 DEBIT = b"\xb0\x2c"
 """CLA and INS of DEBIT FOR PURCHASE, with which money leaves the account on a card."""
@@ -36,13 +37,25 @@ class Plan:
     instruction: bytes = b""
 
 
-class Plastic:
+class Torn(Chip, Protocol):
+    """A chip whose memory can be torn."""
+
+    @property
+    def memory(self) -> Memory:
+        """What outlives the power."""
+        ...
+
+
+C = TypeVar("C", bound=Torn)
+
+
+class Plastic(Generic[C]):
     """A simulated card that is pulled when it is planned; implements `readers.inprocess.Chip`.
 
     `alive` raises `Killed` when the terminal it stands in is dead. `commands` counts what was sent.
     """
 
-    def __init__(self, make: Callable[[], SimulatedCard], on_tear: Callable[[Tear], None]) -> None:
+    def __init__(self, make: Callable[[], C], on_tear: Callable[[Tear], None]) -> None:
         self._make = make
         self.commands = 0
         self.alive: Callable[[], None] = lambda: None
@@ -51,20 +64,21 @@ class Plastic:
         self._reader: InProcessReader | None = None
 
     @cached_property
-    def card(self) -> SimulatedCard:
+    def card(self) -> C:
         """The card, made when it is first used: most worlds use only some."""
         return self._make()
 
-    def booked(self) -> tuple[int, Sequence[bytes]]:
-        """The balance of the medical account in fen, and the rows of its log, newest first.
-
-        It is read past the card's own rules; a card that was torn mends its memory first.
-        """
+    def mended(self) -> C:
+        """The card, for who looks into its memory: torn, it has to be powered once before."""
         if self._reader is None:
             self.card.power_on()
             self.card.power_off()
-        ledger = self.card.ledger
-        return ledger.balance.balance, ledger.log.records
+        return self.card
+
+    @property
+    def is_away(self) -> bool:
+        """Whether it is in no reader."""
+        return self._reader is None
 
     @property
     def is_new(self) -> bool:
@@ -82,8 +96,8 @@ class Plastic:
         if reader is not None:
             reader.remove()
 
-    def tear(self, plan: Plan) -> None:
-        """Let the card leave in the middle of something."""
+    def tear(self, plan: Plan | None) -> None:
+        """Let the card leave in the middle of something; None: let it stay after all."""
         self._plan = plan
 
     def power_on(self) -> bytes:

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from apdu.readers.inprocess import InProcessReader
-from apdu.sam import SoftwareSam
 from apdu.status import CardError
+from backend_client.errors import BackendError
 from backend_client.sealing import Sealer, blind_index
 from backend_client.transport import Transport
 from simulator.world.chance import Chance
@@ -24,11 +24,13 @@ from simulator.world.disk import Disk, Moment, Trouble, write_files
 from simulator.world.founding import founding, station_settings
 from simulator.world.holder import AtTheScreen, Holder
 from simulator.world.kill import Killed
+from simulator.world.module import Module
+from simulator.world.plastic import Tear
 from simulator.world.story import Story
 from simulator.world.warm import warm
 from terminal.admission import Decision
 from terminal.app import Terminal
-from terminal.errors import StoreError
+from terminal.errors import StoreError, TerminalError
 from terminal.flow import Flow, run
 from terminal.outcome import Outcome
 from terminal.policy import Function
@@ -50,7 +52,15 @@ class Station:
     """
 
     def __init__(
-        self, number: int, directory: Path, clock: WallClock, chance: Chance, story: Story
+        self,
+        number: int,
+        directory: Path,
+        clock: WallClock,
+        chance: Chance,
+        story: Story,
+        *,
+        channel: str,
+        has_psam: bool,
     ) -> None:
         write_files(directory, founding().stations[number])
         self.name = f"terminal {number + 1}"
@@ -58,7 +68,7 @@ class Station:
         self.disk = Disk(directory, self._hit)
         self.reader = InProcessReader(self.name)
         # The module is a device of its own: it outlives the process.
-        self.sam = SoftwareSam.development(chance.bytes, terminal_number=f"{number + 1:012d}")
+        self.module = Module(number, chance.bytes, has_psam=has_psam, on_tear=self._module_torn)
         self.terminal: Terminal | None = None
         self.terminal_id = ""
         self.list_version = 0
@@ -68,7 +78,7 @@ class Station:
         self._seen: tuple[int, int] | None = None
         self._random = chance.bytes
         self._story = story
-        self._settings = station_settings(directory)
+        self._settings = station_settings(directory, channel)
         self._key = load_key(directory / KEY_FILE)
         self._sealer = Sealer(self._key, chance.bytes)
 
@@ -81,13 +91,14 @@ class Station:
         if self.terminal is not None:
             return True
         self.disk.restart()
+        sam = self.module.opened()
         with self.process("starts"):
             try:
                 terminal = Terminal.open(
                     self._settings,
                     clock=self.clock,
                     random=self._random,
-                    sam=self.sam,
+                    sam=sam,
                     transport=self._transport,
                     disk=self.disk.connect,
                 )
@@ -102,7 +113,8 @@ class Station:
 
     def _look_around(self, terminal: Terminal) -> None:
         """Note what the process says of itself, for the checks."""
-        if terminal.identity is not None:
+        if terminal.identity is not None and not self.terminal_id:
+            # However often it is enrolled: at the back office its numbers stay those of the first.
             self.terminal_id = terminal.identity.terminal_id
         head = terminal.blacklist.head()
         self.list_version = max(self.list_version, head.version if head else 0)
@@ -176,7 +188,8 @@ class Station:
         with self.process(f"serving {function}"):
             try:
                 holder.plastic.enter(self.reader, self.alive)
-                with CardSession.open(self.reader, self.sam) as session:
+                self.module.push_home()
+                with CardSession.open(self.reader, terminal.sam) as session:
                     visit = terminal.visit(session, FACE)
                     visit.admit = self._observed(visit, holder, decided)
                     outcome = run(flow(visit), driver)
@@ -185,6 +198,17 @@ class Station:
             finally:
                 holder.plastic.leave()
         return outcome
+
+    def enrol(self, code: str) -> None:
+        """Somebody enrols it, as it may be already."""
+        if self.terminal is None:
+            return
+        with self.process("enrolling"):
+            try:
+                self.terminal.enrol(code)
+                self._story.tell(f"{self.name} is enrolled anew")
+            except (TerminalError, BackendError) as error:
+                self._story.tell(f"{self.name} cannot be enrolled: {error.code}")
 
     def sync(self) -> None:
         """Clock and blacklist, and what is still open, as the product does in the background.
@@ -248,6 +272,9 @@ class Station:
             self.terminal.close()
             self.terminal = None
         self.disk.restart()
+
+    def _module_torn(self, tear: Tear) -> None:
+        self._story.hit(f"PSAM: {tear.value}", f"the PSAM of {self.name}: {tear.value}")
 
     def _hit(self, trouble: Trouble, moment: Moment) -> None:
         what = trouble.value if trouble is not Trouble.KILL else f"{trouble.value} {moment.value}"

@@ -42,6 +42,7 @@ from terminal.functions import FUNCTIONS, debit
 from terminal.outcome import Failed, Outcome, Refused
 from terminal.policy import Function
 from terminal.screens import Screen
+from terminal.settlement_channels import CHANNELS
 from terminal.visit import Visit
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ if TYPE_CHECKING:
 
 _HOW_MANY = (1, 2, 2, 3, 4)
 
+_HAVE_PSAM = 0.3
+
 _IN_HAND = frozenset({"prepared", "sent"})
 """States in which an operation is in the hands of a visit."""
 
@@ -60,18 +63,36 @@ class World:
     """One world in `directory`. Open it with `world_of`, which clears away behind it."""
 
     def __init__(
-        self, seed: int, directory: Path, weather: Weather | None, *, everybody: bool
+        self,
+        seed: int,
+        directory: Path,
+        weather: Weather | None,
+        *,
+        everybody: bool,
+        channel: str | None,
+        has_psam: bool | None,
     ) -> None:
         self.seed = seed
         self.chance = Chance(seed)
         self.clock = SimulatedClock(BEGINS)
         self.story = Story(self.clock)
         self.weather = weather or Weather.of(self.chance)
+        channel = channel or self.chance.pick(tuple(CHANNELS))
+        if has_psam is None:
+            has_psam = self.chance.happens(_HAVE_PSAM)
         self.centre = Centre(directory / "centre", self.clock, self.chance, self.story)
         self.post = Post(self.clock, self.centre, self.story)
         self.tellings = Tellings(self.centre)
         self.stations = [
-            Station(number, directory / str(number), WallClock(self.clock), self.chance, self.story)
+            Station(
+                number,
+                directory / str(number),
+                WallClock(self.clock),
+                self.chance,
+                self.story,
+                channel=channel,
+                has_psam=has_psam,
+            )
             for number in range(STATIONS)
         ]
         self.wires = {station: self._wire(station) for station in self.stations}
@@ -83,6 +104,8 @@ class World:
         self.accounts_before = accounts(self)
         self._admissions = Admissions(self.centre, self.clock)
         self._meanwhile = 0
+        keys = "in PSAMs" if has_psam else "in software"
+        self.story.tell(f"bills are settled over the {channel} channel, the keys are {keys}")
         for station in self.stations:
             station.start()
 
@@ -214,15 +237,23 @@ def _flow_of(function: Function, habits: Habits) -> Callable[[Visit], Flow]:
 
 @contextmanager
 def world_of(
-    seed: int, weather: Weather | None = None, *, everybody: bool = False
+    seed: int,
+    weather: Weather | None = None,
+    *,
+    everybody: bool = False,
+    channel: str | None = None,
+    has_psam: bool | None = None,
 ) -> Iterator[World]:
-    """A world from a seed; with `weather`, that instead of the seed's own.
+    """A world from a seed; what is given is so instead of as the seed has it.
 
-    `everybody`: all holders are there, not only some.
+    `everybody`: all holders are there, not only some. `channel` is how bills are settled;
+    `has_psam`: the terminals have PSAMs, not keys in software.
     """
     directory = Path(tempfile.mkdtemp(prefix="ssct-world-", dir=disk_space()))
     try:
-        world = World(seed, directory, weather, everybody=everybody)
+        world = World(
+            seed, directory, weather, everybody=everybody, channel=channel, has_psam=has_psam
+        )
         try:
             yield world
         finally:

@@ -38,7 +38,7 @@ def security_module(
         raise ConfigurationError(
             "[security] sam = psam needs [security] psam_reader: the reader that holds the PSAM"
         )
-    slot = PsamSlot(settings)
+    slot = PsamSlot(lambda: _psam_reader(settings))
     psam = PsamCard(slot)
     slot.lost = psam.forget
     try:
@@ -48,15 +48,15 @@ def security_module(
 
 
 class PsamSlot:
-    """A `Connection` to the PSAM that is made on first use, and anew after it was lost.
+    """A `Connection` to the PSAM in the reader of `find`, made on first use and anew after a loss.
 
     Its use raises `SamAbsent` for an empty slot, or what the reader raises. When the PSAM, its
     reader or the service goes away the command fails, `lost` is called, and the next command
     powers what is in the slot then: a terminal in service outlives a pulled plug.
     """
 
-    def __init__(self, settings: SecuritySettings) -> None:
-        self._settings = settings
+    def __init__(self, find: Callable[[], Reader]) -> None:
+        self._find = find
         self._connection: Connection | None = None
         self.lost: Callable[[], None] = lambda: None
 
@@ -92,7 +92,7 @@ class PsamSlot:
 
     def _powered(self) -> Connection:
         if self._connection is None:
-            reader = _psam_reader(self._settings)
+            reader = self._find()
             try:
                 self._connection = reader.connect(exclusive=True)
             except NoCard as error:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import cast
 
 from apdu.sam import PurchaseModule
@@ -26,18 +25,17 @@ from apdu.ssc.transactions import (
 )
 from apdu.ssc.writing import CardWriter
 from apdu.status import CardError
-from terminal.errors import OfflineLimit
 from terminal.flow import Flow
 from terminal.functions.commit import abandon, agreed_upon, unfinished
 from terminal.functions.earlier import earlier, told
 from terminal.functions.entry import let_in_with_pin
+from terminal.functions.offline_limits import check_stored, within
 from terminal.functions.proof import as_payload
 from terminal.functions.receipts import receipt_of
 from terminal.outcome import Done, Failed, Refused
 from terminal.policy import Function
 from terminal.screens import Confirm, Row, Section
 from terminal.sections import money
-from terminal.settings import OfflineSettings
 from terminal.store.journal import Evidence, Kind, Operation
 from terminal.text import Text
 from terminal.visit import Visit
@@ -94,28 +92,13 @@ def flow(visit: Visit, amount_fen: int) -> Flow:
 
 def check_limits(visit: Visit, permission: Permission, amount_fen: int) -> None:
     """Raise `OfflineLimit` at the first limit that this amount would pass (facts 5.4, rule 5)."""
-    limits, waiting = visit.offline, visit.outbox.waiting()
-    _within("operation_fen", amount_fen, limits.operation_fen)
+    limits = visit.offline
+    within("operation_fen", amount_fen, limits.operation_fen)
     spent = visit.outbox.spent_today(visit.card_ref.card_id)
-    _within("card_day_fen", spent + amount_fen, limits.card_day_fen)
-    _within("card_total_fen", permission.total_fen + amount_fen, limits.card_total_fen)
-    _within("card_times", permission.times + 1, limits.card_times)
-    _within("stored_fen", waiting.total_fen + amount_fen, limits.stored_fen)
-    _within("stored_records", waiting.count + 1, limits.stored_records)
-    check_age(visit, limits)
-
-
-def check_age(visit: Visit, limits: OfflineSettings) -> None:
-    """Raise `OfflineLimit` when the oldest record has waited for too long."""
-    oldest = visit.outbox.waiting().oldest
-    age = visit.clock.now() - oldest if oldest is not None else timedelta()
-    if age > limits.oldest:
-        raise OfflineLimit("the oldest record waits longer than [offline] oldest")
-
-
-def _within(name: str, value: int, limit: int) -> None:
-    if value > limit:
-        raise OfflineLimit(f"[offline] {name} = {limit} would be passed")
+    within("card_day_fen", spent + amount_fen, limits.card_day_fen)
+    within("card_total_fen", permission.total_fen + amount_fen, limits.card_total_fen)
+    within("card_times", permission.times + 1, limits.card_times)
+    check_stored(visit, amount_fen)
 
 
 def _permission(visit: Visit) -> Permission:

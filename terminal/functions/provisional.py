@@ -11,9 +11,9 @@ from backend_client.errors import BackendError
 from terminal.clock import local
 from terminal.flow import Flow, agreement, committing
 from terminal.functions.commit import abandon
-from terminal.functions.debit import check_age
 from terminal.functions.earlier import told
 from terminal.functions.entry import admitted, holder_verified
+from terminal.functions.offline_limits import check_stored
 from terminal.functions.receipts import receipt_of
 from terminal.outcome import Cancelled, Done, Refused, Stopped
 from terminal.policy import Function
@@ -48,7 +48,7 @@ def flow(visit: Visit) -> Flow:
         return refused
     if _is_reachable(visit):
         return _REACHABLE
-    check_age(visit, visit.offline)
+    check_stored(visit)
     now = visit.clock.now()
     at = f"{local(now):%Y-%m-%d %H:%M:%S}"
     rows = (Row(Text("时间", "When"), same(at)), Row(Text("说明", "What"), _WHAT))

@@ -19,7 +19,7 @@ CONFIRM, REVERSE = "/v1/settlements", "/v1/operations/reverse"
 
 def test_what_a_query_finds_confirmed_is_reversed_when_a_reversal_is_under_way() -> None:
     """A seeded world found this: confirmed here, given back there, and nobody knew."""
-    with world_of(3, CALM, everybody=True) as world:
+    with world_of(3, CALM, everybody=True, channel="direct") as world:
         station = world.stations[0]
         wire = world.wires[station]
         sent = len(wire.paths)
@@ -42,7 +42,7 @@ def test_what_a_query_finds_confirmed_is_reversed_when_a_reversal_is_under_way()
 
 
 def test_a_reversal_that_was_lost_is_sent_again() -> None:
-    with world_of(3, CALM, everybody=True) as world:
+    with world_of(3, CALM, everybody=True, channel="direct") as world:
         station = world.stations[0]
         wire = world.wires[station]
         sent = len(wire.paths)

@@ -16,7 +16,7 @@ NOTING_THAT_IT_WAS_SHOWN = 3
 
 def test_a_terminal_that_dies_between_confirmation_and_receipt_gives_it_later() -> None:
     """A seeded world found this: nobody would ever have told this holder of the settlement."""
-    with world_of(1, CALM, everybody=True) as world:
+    with world_of(1, CALM, everybody=True, channel="direct") as world:
         begun = world.stations[0].disk.steps
         _settle(world)
         moments = world.stations[0].disk.moments[begun:]
@@ -25,7 +25,7 @@ def test_a_terminal_that_dies_between_confirmation_and_receipt_gives_it_later() 
     confirmed = len(moments) - NOTING_THAT_IT_WAS_SHOWN - 1
     assert moments[confirmed] is Moment.COMMITTED
 
-    with world_of(1, CALM, everybody=True) as world:
+    with world_of(1, CALM, everybody=True, channel="direct") as world:
         world.stations[0].disk.burn(Fuse(confirmed, Trouble.KILL))
         _settle(world)
         assert not world.tellings.paid
@@ -38,7 +38,7 @@ def test_a_terminal_that_dies_between_confirmation_and_receipt_gives_it_later() 
 
 
 def test_the_receipt_that_was_shown_is_not_shown_again() -> None:
-    with world_of(1, CALM, everybody=True) as world:
+    with world_of(1, CALM, everybody=True, channel="direct") as world:
         _settle(world)
         world.visit(world.stations[0], world.holders[0], Function.QUERY, Habits())
 

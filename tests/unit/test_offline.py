@@ -312,6 +312,37 @@ def test_each_limit_stops_the_next_payment_and_no_earlier_one(scene: Scene) -> N
     assert isinstance(pay(scene, Chip(), 1_000), Done)
 
 
+def offline_limits(scene: Scene, **limits: Any) -> None:  # noqa: ANN401
+    settings = scene.terminal.settings
+    scene.terminal.settings = replace(settings, offline=replace(settings.offline, **limits))
+
+
+def test_registered_visits_count_among_the_records_that_wait(scene: Scene) -> None:
+    """A seeded world found this: a visit more could always be registered."""
+    offline_limits(scene, stored_records=2)
+    for _ in range(2):
+        assert isinstance(scene.serve(Chip(), Function.PROVISIONAL, PIN, True), Done)
+    outcome = scene.serve(Chip(), Function.PROVISIONAL, PIN, True)
+    assert isinstance(outcome, Failed)
+    assert "stored_records" in str(outcome.error)
+    assert scene.terminal.outbox.waiting().count == 2
+
+
+def test_a_torn_debit_counts_among_what_waits_until_its_card_is_back(scene: Scene) -> None:
+    offline_limits(scene, stored_fen=2_000)
+    chip = Chip()
+    tear_debit(scene, chip, done=True)
+    pay(scene, chip)
+    other = load_profile("adult-2.0")
+    content = {**other.files, "DF04EF06": {"90": "1", "92": 0, "93": 0}}
+    assert other.pin is not None
+    another = Chip(replace(other, files=content))
+    refused = pay(scene, another, 751, other.pin.value, True)
+    assert isinstance(refused, Failed)
+    assert "stored_fen" in str(refused.error)
+    assert isinstance(pay(scene, another, 750, other.pin.value, True), Done)
+
+
 def test_a_days_limit_ends_with_the_day(scene: Scene) -> None:
     assert isinstance(pay(scene, Chip(), 1_000), Done)
     assert scene.terminal.outbox.spent_today(CARD.card_id) == 1_000

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from simulator.world.acts import city, lost_cards, machines, offline, passing
+from simulator.world.acts import city, enrolment, lost_cards, machines, offline, passing
 from simulator.world.acts.visits import using
 from terminal.policy import Function
 
@@ -44,6 +44,7 @@ ACTS: tuple[Act, ...] = (
     Act("synchronisation", machines.synchronisation, 3, 2),
     Act("power cut", machines.power_cut, 2, 1),
     Act("restart", machines.restart, 1),
+    Act("enrolled anew", enrolment.enrolled_anew, 0.7),
     Act("back office restarts", machines.centre_restart, 1, 1),
     Act("network cut", machines.network_cut, 1, 1),
     Act("clock stepped", machines.clock_step, 1, 0.5),
@@ -56,7 +57,7 @@ ACTS: tuple[Act, ...] = (
 THEMES: tuple[Mapping[str, float], ...] = (
     {},
     {"settlement": 3, "cancellation": 3, "contribution": 3, "benefit": 2, "activation": 2},
-    {"power cut": 3, "restart": 3, "synchronisation": 2},
+    {"power cut": 3, "restart": 3, "synchronisation": 2, "enrolled anew": 3},
     {"debit": 6, "cut off": 4, "settlement": 0.3, "synchronisation": 2, "power cut": 2},
     {
         "loss": 4,

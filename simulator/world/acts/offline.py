@@ -20,7 +20,7 @@ def cut_off(world: World) -> None:
     for wire in wires:
         wire.connected = False
     world.story.hit("network cut", "all lines are cut")
-    for _ in range(world.chance.between(1, 3)):
+    for _ in range(world.chance.between(1, 5)):
         world.chance.pick((_register, _pay))(world)
     if world.chance.happens(0.7):
         for wire in wires:

@@ -34,6 +34,7 @@ _SENSIBLE = 0.9
 
 _AMOUNTS = (120, 1_250, 3_900, 5_999, LIMITS.operation_fen, LIMITS.operation_fen + 1)
 _COMMANDS = 24
+_MODULE_COMMANDS = 24
 _WRITES = 60
 _AWAY = timedelta(minutes=2)
 _LONG_AWAY = timedelta(minutes=16)
@@ -125,6 +126,12 @@ class _troubled:  # noqa: N801  # reads as what it does: `with _troubled(...)`
             tear = chance.pick(tuple(Tear))
             plan = Plan(chance.below(_COMMANDS), tear, chance.below(_WRITES))
             self._holder.plastic.tear(plan)
+        if chance.happens(weather.tear):
+            plan = Plan(
+                chance.below(_MODULE_COMMANDS), chance.pick(tuple(Tear)), chance.below(_WRITES)
+            )
+            self._station.module.psam.tear(plan)
 
     def __exit__(self, *_: object) -> None:
         self._station.disk.defuse()
+        self._station.module.psam.tear(None)
