@@ -37,7 +37,7 @@ STATIONS = 2
 CENTRE_FILE = "backoffice.sqlite"
 LIMITS = OfflineSettings(
     operation_fen=6_000,
-    card_day_fen=10_000,
+    card_day_fen=8_000,
     card_total_fen=25_000,
     card_times=8,
     stored_fen=9_000,
@@ -50,7 +50,7 @@ SEALING_KEY = bytes(range(32))
 """Of back offices that live for a moment, in memory."""
 
 _CAST = ("adult-3.0", "adult-2.0", "child", "not-active")
-_PERMISSION = "DF04EF06"
+PERMISSION = "DF04EF06"
 _PAYING = 2
 """How many of the cast have an account on their card that may be debited offline."""
 
@@ -152,7 +152,7 @@ def _prepared(index: int, profile: CardProfile) -> CardProfile:
     profile = _with_bills(index, profile)
     if index >= _PAYING:
         return profile
-    return replace(profile, files={**profile.files, _PERMISSION: {"90": "1", "92": 0, "93": 0}})
+    return replace(profile, files={**profile.files, PERMISSION: {"90": "1", "92": 0, "93": 0}})
 
 
 def _with_bills(index: int, profile: CardProfile) -> CardProfile:

@@ -17,6 +17,7 @@ from simulator.card.card import SimulatedCard
 from simulator.card.description import CardProfile
 from simulator.city import card_ref
 from simulator.story import INITIAL_PIN, OWN_PIN
+from simulator.world.founding import PERMISSION
 from simulator.world.plastic import Plastic
 from terminal.outcome import Cancelled
 from terminal.screens import Answer, AskPin, Choose, Confirm, Message, Screen
@@ -48,6 +49,11 @@ class Holder:
     def card(self) -> CardRef:
         """The card as the back office names it."""
         return card_ref(self.profile)
+
+    @property
+    def pays_offline(self) -> bool:
+        """Whether the account on the card may be debited."""
+        return PERMISSION in self.profile.files and self.profile.files[PERMISSION]["90"] == "1"
 
     @property
     def is_sure(self) -> bool:

@@ -49,15 +49,25 @@ class Life:
         return "\n".join([*head, *lines, f"=> {self.violation or 'everything holds'}"])
 
 
-def live(seed: int, weather: Weather | None = None, *, with_fingerprint: bool = False) -> Life:
-    """Let the world of a seed live. Never raises for what it finds."""
+def live(
+    seed: int,
+    weather: Weather | None = None,
+    theme: str | None = None,
+    *,
+    with_fingerprint: bool = False,
+) -> Life:
+    """Let the world of a seed live; with `weather` or `theme`, that instead of the seed's own.
+
+    Never raises for what it finds.
+    """
     with world_of(seed, weather) as world:
-        life = finding(world, lambda: _live(world))
+        life = finding(world, lambda: _live(world, theme))
         return replace(life, fingerprint=fingerprint(world)) if with_fingerprint else life
 
 
-def _live(world: World) -> None:
-    theme = world.chance.pick(THEMES)
+def _live(world: World, name: str | None) -> None:
+    drawn = world.chance.pick(tuple(THEMES))
+    theme = THEMES[name or drawn]
     weights = [act.weight * theme.get(act.name, 1) for act in ACTS]
     for _ in range(world.chance.between(_SHORTEST, _LONGEST)):
         act = world.chance.pick(ACTS, weights)

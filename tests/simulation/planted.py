@@ -47,6 +47,7 @@ class Planted:
     name: str
     plant: Plant
     weather: Weather | None
+    theme: str | None
 
 
 BAD_LINE = Weather(line=0.67)
@@ -374,37 +375,47 @@ def waiting_not_counted(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Outbox, "waiting", lambda _: Waiting(0, 0, None))
 
 
-_WHERE: Mapping[Plant, Weather | None] = {
-    retry_as_new: BAD_LINE,
-    written_after_sending: DYING,
-    reversal_skipped: BAD_LINE,
-    unknown_taken_for_refused: BAD_LINE,
-    list_not_applied: CALM,
-    chain_head_not_moved: CALM,
-    journal_not_durable: DYING,
-    number_reused: None,
-    double_debit: CALM,
-    booked_again_on_repetition: BAD_LINE,
-    receipt_before_the_answer: BAD_LINE,
-    recovery_skipped: DYING,
-    tombstone_missing: BAD_LINE,
-    confirmed_taken_for_undone: BAD_LINE,
-    sent_taken_for_never_sent: DYING,
-    receipt_forgotten: DYING,
-    undone_twice: BAD_LINE,
-    error_taken_for_refusal: BAD_LINE,
-    clock_always_believed: CALM,
-    number_accepted_after_its_end: BAD_LINE,
-    proof_ignored: TORN,
-    proof_of_another_card: TORN,
-    proof_without_the_log: TORN,
-    torn_taken_for_undone: DYING,
-    debit_noted_afterwards: TORN,
-    handed_in_twice_counts_twice: BAD_LINE,
-    marked_before_it_is_handed_in: BAD_LINE,
-    day_not_counted: CALM,
-    waiting_not_counted: CALM,
+_WHERE: Mapping[str | None, Mapping[Plant, Weather | None]] = {
+    None: {
+        written_after_sending: DYING,
+        unknown_taken_for_refused: BAD_LINE,
+        list_not_applied: CALM,
+        chain_head_not_moved: CALM,
+        journal_not_durable: DYING,
+        number_reused: None,
+        double_debit: CALM,
+        booked_again_on_repetition: BAD_LINE,
+        recovery_skipped: DYING,
+        tombstone_missing: BAD_LINE,
+        confirmed_taken_for_undone: BAD_LINE,
+        sent_taken_for_never_sent: DYING,
+        undone_twice: BAD_LINE,
+        error_taken_for_refusal: BAD_LINE,
+        clock_always_believed: CALM,
+    },
+    "money": {
+        retry_as_new: BAD_LINE,
+        reversal_skipped: BAD_LINE,
+        receipt_before_the_answer: BAD_LINE,
+        receipt_forgotten: DYING,
+        number_accepted_after_its_end: BAD_LINE,
+    },
+    "without the centre": {
+        proof_ignored: TORN,
+        proof_of_another_card: TORN,
+        proof_without_the_log: TORN,
+        torn_taken_for_undone: DYING,
+        debit_noted_afterwards: TORN,
+        handed_in_twice_counts_twice: BAD_LINE,
+        marked_before_it_is_handed_in: BAD_LINE,
+        day_not_counted: CALM,
+        waiting_not_counted: CALM,
+    },
 }
+"""The theme of the worlds that are searched, None for each world's own, and their weather."""
+
 PLANTS = tuple(
-    Planted(plant.__name__.replace("_", " "), plant, weather) for plant, weather in _WHERE.items()
+    Planted(plant.__name__.replace("_", " "), plant, weather, theme)
+    for theme, plants in _WHERE.items()
+    for plant, weather in plants.items()
 )

@@ -32,7 +32,7 @@ def test_a_planted_fault_is_found(
     planted.plant(monkeypatch)
 
     for seed in range(MOST):
-        violation = live(seed, planted.weather).violation
+        violation = live(seed, planted.weather, planted.theme).violation
         if violation is not None:
             record_property("worlds", seed + 1)
             record_property("found", str(violation))

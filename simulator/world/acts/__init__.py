@@ -36,6 +36,7 @@ ACTS: tuple[Act, ...] = (
     Act("benefit", using(Function.BENEFITS), 1, 0.5),
     Act("debit", using(Function.DEBIT), 4, 1),
     Act("cut off", offline.cut_off, 1.5),
+    Act("torn elsewhere", offline.torn_elsewhere, 0.7),
     Act("activation", using(Function.ACTIVATION), 2, 1),
     Act("PIN change", using(Function.PIN_CHANGE), 1),
     Act("query", using(Function.QUERY), 1.5, 1),
@@ -54,12 +55,19 @@ ACTS: tuple[Act, ...] = (
     Act("time passes", passing.time_passes, 2, 1),
 )
 
-THEMES: tuple[Mapping[str, float], ...] = (
-    {},
-    {"settlement": 3, "cancellation": 3, "contribution": 3, "benefit": 2, "activation": 2},
-    {"power cut": 3, "restart": 3, "synchronisation": 2, "enrolled anew": 3},
-    {"debit": 6, "cut off": 4, "settlement": 0.3, "synchronisation": 2, "power cut": 2},
-    {
+THEMES: Mapping[str, Mapping[str, float]] = {
+    "anything": {},
+    "money": {"settlement": 3, "cancellation": 3, "contribution": 3, "benefit": 2, "activation": 2},
+    "restarts": {"power cut": 3, "restart": 3, "synchronisation": 2, "enrolled anew": 3},
+    "without the centre": {
+        "debit": 6,
+        "cut off": 4,
+        "torn elsewhere": 3,
+        "settlement": 0.3,
+        "synchronisation": 2,
+        "power cut": 2,
+    },
+    "lost cards": {
         "loss": 4,
         "lost card tried": 8,
         "release": 3,
@@ -69,5 +77,5 @@ THEMES: tuple[Mapping[str, float], ...] = (
         "settlement": 0.3,
     }
     | {"network cut": 3, "clock stepped": 6, "restart": 3},
-)
+}
 """What a world has more of: each has one of these."""

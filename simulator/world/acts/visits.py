@@ -104,6 +104,8 @@ def _holder(world: World, function: Function) -> Holder | None:
         wanted = function is not Function.ACTIVATION
         good = [holder for holder in free if is_active(world, holder) is wanted]
         free = good or free
+    if function is Function.DEBIT and world.chance.happens(_SENSIBLE):
+        free = [holder for holder in free if holder.pays_offline] or free
     return world.chance.pick(free) if free else None
 
 
