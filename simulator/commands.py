@@ -29,6 +29,7 @@ from simulator.profiles.generator import generate, write_profiles
 from simulator.psam import PsamProfile, SimulatedPsam
 from simulator.serial_reader import SerialReaderDevice
 from simulator.virtual_reader import VPCD_PORT, VirtualReader
+from terminal.errors import ConfigurationError
 from terminal.settings import default_data_dir
 
 ADMIN_TOKEN_FILE = "admin-token"  # noqa: S105 - where the token lies, not the token
@@ -43,12 +44,15 @@ log = logging.getLogger(__name__)
 def profiles(args: Namespace) -> None:
     """Print the built-in profiles with their PINs, or generate others; all are fictitious.
 
-    Raises `ProfilesNotWritten`.
+    Raises `ProfilesNotWritten`, and `ConfigurationError` for --out without --generate.
     """
     if args.generate is not None:
-        written = write_profiles(generate(args.generate, args.seed), args.out)
-        print(f"已生成 {len(written)} 个卡片配置。 {len(written)} profiles written to {args.out}")
+        out = args.out or Path("profiles")
+        written = write_profiles(generate(args.generate, args.seed), out)
+        print(f"已生成 {len(written)} 个卡片配置。 {len(written)} profiles written to {out}")
         return
+    if args.out is not None:
+        raise ConfigurationError("--out says where generated profiles go: it needs --generate N")
     for name in BUILT_IN:
         profile = load_profile(name)
         pin = profile.pin.value if profile.pin else "-"

@@ -77,6 +77,14 @@ class WrongMethod(AgentError):
     remedy = "GET /v1/openapi.json tells the methods."
 
 
+class QueryRefused(AgentError):
+    """The address has a query. What a call says is in its body: addresses end up in logs."""
+
+    code = "AGENT_QUERY_REFUSED"
+    status = 400
+    remedy = "Put what you say into the body; GET /v1/openapi.json tells its form."
+
+
 class BodyTooLong(AgentError):
     """More bytes than a call has."""
 

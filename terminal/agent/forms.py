@@ -28,6 +28,9 @@ def _object(required: tuple[str, ...] = (), **members: Form) -> Form:
     }
 
 
+NOTHING = ""
+"""The form of operations that take no body: none, or an empty object."""
+
 FORMS: dict[str, Form] = {
     "session": _object(
         reader={"type": "string", "maxLength": 256},
@@ -100,4 +103,4 @@ def check(form: str, body: object) -> None:
 def _validator(form: str) -> Draft202012Validator:
     from jsonschema import Draft202012Validator
 
-    return Draft202012Validator(FORMS[form])
+    return Draft202012Validator(FORMS[form] if form != NOTHING else _object())

@@ -16,7 +16,14 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Send
 from starlette.types import Scope as AsgiScope
 
-from terminal.agent.errors import AgentError, HostRefused, OriginRefused, ScopeMissing, TokenRefused
+from terminal.agent.errors import (
+    AgentError,
+    HostRefused,
+    OriginRefused,
+    QueryRefused,
+    ScopeMissing,
+    TokenRefused,
+)
 from terminal.agent.problems import problem
 from terminal.agent.rate import RateLimit
 from terminal.agent.scopes import Scope
@@ -95,6 +102,8 @@ class Guard:
                 return
             scope[CALLER] = self._caller(connection, origin)
             self._limit.take(scope[CALLER].id)
+            if scope["type"] == "http" and scope["query_string"]:
+                raise QueryRefused("an address takes no query")
         except AgentError as error:
             await _refuse(error, scope, receive, send, self._shared_with(origin))
             return

@@ -8,7 +8,7 @@ own, in a thread of its own, which gives the card back when the connection ends 
 longer than the lease in the middle of an HSM form.
 
 Where the point of use has no PIN pad, the page may send what the holder typed, in the order in
-which the pad would ask: `"pins": ["246810"]`.
+which the pad would ask: `"pins": ["246810"]`. Anything but a list of at most three texts is -14.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeGuard
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -35,7 +35,7 @@ from apdu.ssc.driver import (
     call,
 )
 from apdu.ssc.driver.pin_pad import PinTimeout
-from apdu.ssc.driver.result import DriverRefusal
+from apdu.ssc.driver.result import DriverRefusal, failure
 from terminal.agent.errors import TooManyCalls
 from terminal.agent.guard import CALLER, SUBPROTOCOL, Caller
 from terminal.agent.scopes import scope_of
@@ -167,7 +167,10 @@ class _PointOfUse:
             refused = self._gate(self._caller, name, arguments)
             if refused is not None:
                 return DriverResult(ResultCode.NOT_ALLOWED, refused)
-            self._typed.load(message.get("pins"))
+            pins = message.get("pins")
+            if not _are_pins(pins):
+                return failure(DriverRefusal(ResultCode.BAD_PARAMETER, "pins"))
+            self._typed.load(pins)
             result = call(self._driver, name, arguments)
             self._witness(self._caller, name, arguments, result)
         except TooManyCalls as error:
@@ -194,12 +197,11 @@ class _Typed:
         self._pins: list[Pin] = []
         self._given = False
 
-    def load(self, pins: object) -> None:
+    def load(self, pins: list[str] | None) -> None:
         """Take the PINs of a message; what is none counts as nothing typed."""
         self.wipe()
         self._given = pins is not None
-        if isinstance(pins, list) and len(pins) <= _PINS_MAX:
-            self._pins = [Pin(one) for one in pins if _is_pin(one)]
+        self._pins = [Pin(one) for one in pins or () if _is_pin(one)]
 
     def read_pin(self, prompt: PinPrompt) -> Pin:
         """See `PinPad`. Raises -13 for a page that counts on a pad where there is none."""
@@ -216,8 +218,17 @@ class _Typed:
         self._pins = []
 
 
-def _is_pin(given: object) -> bool:
-    return isinstance(given, str) and given.isascii() and given.isdigit() and 4 <= len(given) <= 16
+def _are_pins(given: object) -> TypeGuard[list[str] | None]:
+    """Whether this may stand where a page says what the holder typed."""
+    if given is None:
+        return True
+    if not isinstance(given, list) or len(given) > _PINS_MAX:
+        return False
+    return all(isinstance(one, str) for one in given)
+
+
+def _is_pin(given: str) -> bool:
+    return given.isascii() and given.isdigit() and 4 <= len(given) <= 16
 
 
 def _parsed(text: str) -> Mapping[str, Any]:

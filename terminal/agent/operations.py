@@ -14,8 +14,9 @@ from apdu.pin import Pin
 from terminal.agent import card_operations as card
 from terminal.agent import views
 from terminal.agent.card_thread import Holding
-from terminal.agent.errors import NoSuchPath, OperationUnknown
+from terminal.agent.errors import BodyInvalid, NoSuchPath, OperationUnknown
 from terminal.agent.flow_face import Answered
+from terminal.agent.forms import NOTHING
 from terminal.agent.guard import Caller
 from terminal.agent.readers import Readers
 from terminal.agent.scopes import Scope
@@ -73,7 +74,7 @@ class Endpoint:
     scope: Scope | None
     summary: str
     handler: Handler
-    form: str = ""
+    form: str = NOTHING
     status: int = 200
     media_type: str = "application/json"
 
@@ -164,6 +165,8 @@ async def _account(call: Call) -> Response:
 
 
 async def _debit(call: Call) -> Response:
+    if not any(call.body.values()):
+        raise BodyInvalid("all amounts are 0: there is nothing to debit")
     return JSONResponse(await call.with_card(lambda holding: card.debit(holding, call.body)))
 
 

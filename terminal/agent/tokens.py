@@ -24,6 +24,7 @@ FILE = "agent-tokens.json"
 _PREFIX = "ssct"
 _ID_BYTES, _SECRET_BYTES = 4, 32
 _MOST = 1_000
+_LONGEST_NAME = 80
 _LARGEST = 1024 * 1024
 
 
@@ -50,7 +51,14 @@ class TokenBook:
     def create(
         self, name: str, scopes: Iterable[Scope], now: datetime, random: Callable[[int], bytes]
     ) -> tuple[str, Token]:
-        """A new token, told this once, and what is kept of it."""
+        """A new token, told this once, and what is kept of it.
+
+        Raises `ConfigurationError` for a name that names nobody, and for too many tokens.
+        """
+        if not (name.strip() and name.isprintable() and len(name) <= _LONGEST_NAME):
+            raise ConfigurationError(
+                f"a token's name says whose it is, in 1 to {_LONGEST_NAME} printable characters"
+            )
         tokens = dict(self._read())
         if len(tokens) >= _MOST:
             raise ConfigurationError(f"{self._file} holds {_MOST} tokens; revoke some")

@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from importlib.metadata import version
-from typing import Any
+from typing import Any, NoReturn
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -148,16 +148,19 @@ async def _body(request: Request, form: str) -> dict[str, Any]:
         received += piece
         if len(received) > LONGEST_BODY:
             raise BodyTooLong(f"more than {LONGEST_BODY} bytes")
-    if not form:
-        return {}
     try:
-        body = json.loads(bytes(received) or b"{}")
+        body = json.loads(bytes(received) or b"{}", parse_constant=_no_number)
     except (ValueError, RecursionError):
         raise BodyInvalid("the body is not JSON") from None
     check(form, body)
     if not isinstance(body, dict):
         raise BodyInvalid("the body is not an object")
     return body
+
+
+def _no_number(constant: str) -> NoReturn:
+    """JSON has no NaN and no infinity, and no bound of a form would hold them."""
+    raise ValueError(constant)
 
 
 async def _failed(_: Request, error: Exception) -> Response:

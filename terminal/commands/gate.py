@@ -8,7 +8,7 @@ from argparse import ArgumentParser, Namespace
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
-from terminal.commands.options import add_common
+from terminal.commands.options import add_common, count
 from terminal.exit_codes import ExitCode
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from terminal.app import Terminal
     from terminal.gate.gate import Gate
     from terminal.gate.signals import Signals
-    from terminal.gate.upload import Uploaded
     from terminal.store.taps import TapBook
 
 _PATIENCE = 3600.0
@@ -29,7 +28,7 @@ def add_arguments(parser: ArgumentParser, _name: str) -> None:
         "--reader", metavar="PATTERN", help="which reader; default: the settings, else the only one"
     )
     parser.add_argument(
-        "--taps", type=int, metavar="N", help="end after N taps (default: at Ctrl-C)"
+        "--taps", type=count, metavar="N", help="end after N taps (default: at Ctrl-C)"
     )
     parser.add_argument(
         "--send", action="store_true", help="only hand in what waits, and tell what became of it"
@@ -49,7 +48,7 @@ def run(args: Namespace) -> ExitCode:
     from terminal.settings import ReaderSettings
 
     settings = open_settings(args)
-    with open_terminal(settings) as terminal:
+    with open_terminal(settings, proves_cards=False) as terminal:
         if args.send:
             return _send(terminal)
         import secrets
@@ -131,21 +130,21 @@ class _Keeper:
 
 
 def _send(terminal: Terminal) -> ExitCode:
+    """Hand in what waits. Raises `NotEnrolled` where there is nobody to hand it in to."""
+    from backend_client.errors import NotEnrolled
     from terminal.gate.upload import upload
     from terminal.store.taps import TapBook
 
+    if terminal.identity is None:
+        raise NotEnrolled("no identity")
     book = TapBook(terminal.store)
     done = upload(book, terminal.client, terminal.clock)
-    _tell(done)
+    for outcome, taps in sorted(done.outcomes.items()):
+        print(f"{outcome}: {taps}")
     print(f"待上传 taps that still wait: {book.unsent().count}")
-    return ExitCode.OK if done.error is None else ExitCode.BACK_OFFICE
-
-
-def _tell(done: Uploaded) -> None:
-    for outcome, count in sorted(done.outcomes.items()):
-        print(f"{outcome}: {count}")
     if done.error is not None:
-        print(f"ssct: [{done.error}]", file=sys.stderr)
+        raise done.error
+    return ExitCode.OK
 
 
 def _write(text: str) -> None:

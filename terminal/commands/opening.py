@@ -52,10 +52,13 @@ def open_settings(args: Namespace) -> Settings:
 
 
 @contextmanager
-def open_terminal(settings: Settings, *, recover: bool = True) -> Iterator[Terminal]:
+def open_terminal(
+    settings: Settings, *, recover: bool = True, proves_cards: bool = True
+) -> Iterator[Terminal]:
     """The terminal on this machine; with `recover`, what was left open is brought to its end.
 
-    Whoever serves a card recovers first; whoever only looks asks nobody.
+    Whoever serves a card recovers first; whoever only looks asks nobody. Who never asks a social
+    security card for its proof (`proves_cards` false) needs no PSAM for it.
     """
     from apdu.hsm import RemoteSam
     from terminal.central_keys import CentralHsm, terminal_number
@@ -82,7 +85,7 @@ def open_terminal(settings: Settings, *, recover: bool = True) -> Iterator[Termi
         show = _shower(settings, transport)
     try:
         with (
-            security_module(settings.security, central) as sam,
+            security_module(settings.security, central, needed=proves_cards) as sam,
             Terminal.open(
                 settings,
                 clock=clock,

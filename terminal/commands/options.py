@@ -2,8 +2,30 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
+import math
+from argparse import ArgumentParser, ArgumentTypeError
 from pathlib import Path
+
+LONGEST_WAIT = 86_400.0
+"""Seconds: a day."""
+
+
+def seconds(text: str) -> float:
+    """What --wait takes: 0 to a day. Raises `ArgumentTypeError`."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= LONGEST_WAIT:  # false for what is no number, too
+        raise ArgumentTypeError(f"{text!r} is not a number of seconds from 0 to {LONGEST_WAIT:.0f}")
+    return value
+
+
+def count(text: str) -> int:
+    """A whole number from 1 up. Raises `ArgumentTypeError`."""
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise ArgumentTypeError(f"{text!r} is not a whole number from 1 up")
+    return int(text)
 
 
 def add_common(parser: ArgumentParser) -> None:
@@ -27,14 +49,14 @@ def add_reader(parser: ArgumentParser) -> None:
     group.add_argument(
         "--reader",
         metavar="PATTERN",
-        help="a part of a PC/SC reader's name, sim:PROFILE for a simulated card "
-        "(sim:PROFILE@FILE keeps its state in a file), or replay:FILE for a recorded trace; "
-        "default: the settings, else the only reader",
+        help="a part of a PC/SC reader's name, serial:DEVICE for a reader on a serial line, "
+        "sim:PROFILE for a simulated card (sim:PROFILE@FILE keeps its state in a file), or "
+        "replay:FILE for a recorded trace; default: the settings, else the only reader",
     )
     group.add_argument(
         "--wait",
         metavar="SECONDS",
-        type=float,
+        type=seconds,
         default=60.0,
         help="how long to wait for a card (default: 60)",
     )

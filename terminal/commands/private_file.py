@@ -9,9 +9,13 @@ from terminal.errors import ConfigurationError
 
 
 def require_new(file: Path) -> None:
-    """Raise `ConfigurationError` where there is something already, before a card is asked for."""
-    if file.exists():
+    """Raise `ConfigurationError` where no new file can be, before a card is asked for."""
+    if os.path.lexists(file):
         raise ConfigurationError(f"{file} exists; nothing is overwritten")
+    if not file.parent.is_dir():
+        raise ConfigurationError(f"{file} cannot be written: {file.parent} is no directory")
+    if not os.access(file.parent, os.W_OK | os.X_OK):
+        raise ConfigurationError(f"{file} cannot be written: {file.parent} may not be written to")
 
 
 def write_new(file: Path, text: str) -> None:

@@ -21,11 +21,12 @@ SIMULATED = "sim:"
 
 @contextmanager
 def security_module(
-    settings: SecuritySettings, central: CentralHsm | None = None
+    settings: SecuritySettings, central: CentralHsm | None = None, *, needed: bool = True
 ) -> Iterator[SecureAccessModule]:
     """The terminal's keys for as long as the terminal is open. Raises `ConfigurationError`.
 
-    A PSAM is powered when it is first needed, so whoever only looks at the terminal needs none.
+    A PSAM is powered when it is first needed, so whoever only looks at the terminal needs none;
+    who will never need one says so, and then it need not be named either.
     `central` is the HSM behind the back office, which is asked when it is first needed.
     """
     if settings.sam == "hsm":
@@ -34,10 +35,8 @@ def security_module(
     if settings.sam == "software":
         yield SoftwareSam.development(secrets.token_bytes)
         return
-    if not settings.psam_reader:
-        raise ConfigurationError(
-            "[security] sam = psam needs [security] psam_reader: the reader that holds the PSAM"
-        )
+    if needed:
+        _require_name(settings)
     slot = PsamSlot(lambda: _psam_reader(settings))
     psam = PsamCard(slot)
     slot.lost = psam.forget
@@ -100,7 +99,15 @@ class PsamSlot:
         return self._connection
 
 
+def _require_name(settings: SecuritySettings) -> None:
+    if not settings.psam_reader:
+        raise ConfigurationError(
+            "[security] sam = psam needs [security] psam_reader: the reader that holds the PSAM"
+        )
+
+
 def _psam_reader(settings: SecuritySettings) -> Reader:
+    _require_name(settings)
     if settings.psam_reader.startswith(SIMULATED):
         from apdu.readers.inprocess import InProcessReader
 

@@ -64,8 +64,7 @@ def _add_profiles(parser: ArgumentParser) -> None:
         "--out",
         type=Path,
         metavar="DIR",
-        default=Path("profiles"),
-        help="where they go, one JSON file each (default: ./profiles)",
+        help="with --generate: where they go, one JSON file each (default: ./profiles)",
     )
     add_common(parser)
     parser.set_defaults(run=_runner("profiles"))

@@ -34,11 +34,15 @@ def run(args: Namespace) -> ExitCode:
     """Tell what was said between terminal and card."""
     from terminal import logs
     from terminal.commands.opening import load_trace
+    from terminal.errors import ConfigurationError
 
     if args.file is None:
         return _record(args)
     logs.set_up(verbose=args.verbose, traffic=args.traffic)
-    _print(load_trace(args.file), in_full=args.show_personal)
+    trace = load_trace(args.file)
+    if not trace.events:
+        raise ConfigurationError(f"the trace {args.file} is empty: it holds no command")
+    _print(trace, in_full=args.show_personal)
     return ExitCode.OK
 
 

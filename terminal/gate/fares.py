@@ -22,7 +22,10 @@ from terminal.errors import ConfigurationError
 from terminal.text import Text
 
 if TYPE_CHECKING:
-    from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+    from jsonschema import (  # type: ignore[import-untyped]
+        Draft202012Validator,
+        ValidationError,
+    )
 
 _SCHEMA = "fare-table.schema.json"
 _LARGEST = 32 * 1024 * 1024
@@ -113,8 +116,15 @@ def load_fares(file: Path) -> FareTable:
         if file.stat().st_size > _LARGEST:
             raise FareTableError(f"{file}: larger than {_LARGEST} bytes")
         written = json.loads(file.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise FareTableError(f"{file}: {type(error).__name__}") from None
+    except OSError as error:
+        raise FareTableError(f"{file} cannot be read: {error.strerror}") from None
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise FareTableError(f"{file}, {where}: this is not JSON: {error.msg}") from None
+    except UnicodeDecodeError as error:
+        raise FareTableError(f"{file}, byte {error.start}: this is not UTF-8") from None
+    except RecursionError:
+        raise FareTableError(f"{file}: nested too deeply for a fare table") from None
     return parse_fares(written, str(file))
 
 
@@ -122,13 +132,36 @@ def parse_fares(written: object, name: str) -> FareTable:
     """The table that was written; `name` is where, for errors. Raises `FareTableError`."""
     wrong = next(iter(_validator().iter_errors(written)), None)
     if wrong is not None:
-        raise FareTableError(f"{name}: {wrong.json_path} breaks the rule '{wrong.validator}'")
+        place = wrong.json_path.removeprefix("$").removeprefix(".") or "the table"
+        raise FareTableError(f"{name}: {place}: {_allowed(wrong)}")
     assert isinstance(written, dict)  # noqa: S101  # the schema says so
     try:
         table = _table(written)
     except ValueError as error:
         raise FareTableError(f"{name}: {error}") from None
     return table
+
+
+def _allowed(wrong: ValidationError) -> str:
+    """What a rule that was broken allows, and what it found where that helps."""
+    rule, value = wrong.validator, wrong.validator_value
+    match rule:
+        case "additionalProperties":
+            known = wrong.schema["properties"]
+            unknown = ", ".join(sorted(set(wrong.instance) - set(known)))
+            return f"{unknown} is not known here; allowed are {', '.join(known)}"
+        case "required":
+            return f"{', '.join(sorted(set(value) - set(wrong.instance)))} is missing"
+        case "anyOf":
+            return "either flat_fen or stations and maximum_fen must be there"
+        case "type":
+            return f"this must be of the JSON type {value}"
+        case "pattern":
+            return f"{wrong.instance!r} must match {value}"
+        case "enum":
+            return f"allowed are {', '.join(map(str, value))}"
+        case _:
+            return f"{rule} is {value}"
 
 
 def _table(written: Mapping[str, Any]) -> FareTable:
@@ -140,7 +173,7 @@ def _table(written: Mapping[str, Any]) -> FareTable:
     transfer = written.get("transfer")
     table = FareTable(
         name=written["name"],
-        valid_from=date.fromisoformat(written["valid_from"]),
+        valid_from=_day(written["valid_from"]),
         single_limit_fen=written["single_limit_fen"],
         flat_fen=written.get("flat_fen"),
         maximum_fen=written.get("maximum_fen", 0),
@@ -157,6 +190,13 @@ def _table(written: Mapping[str, Any]) -> FareTable:
     )
     _check(table)
     return table
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"valid_from: {error}") from None
 
 
 def _pairs(rows: list[list[Any]], stations: Mapping[str, Station]) -> dict[frozenset[str], int]:

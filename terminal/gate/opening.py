@@ -124,8 +124,12 @@ def transit_sam(
         if production:
             raise ConfigurationError("[security] production = true refuses a simulated PSAM")
         reader = _simulated_psam(random)
-    else:
+    elif settings.psam_reader:
         reader = find_reader(settings.psam_reader, settings.psam_slot)
+    else:
+        raise ConfigurationError(
+            "[gate] sam = psam needs [gate] psam_reader: the reader that holds the transport PSAM"
+        )
     psam = TransitPsam.open(reader)
     try:
         yield psam

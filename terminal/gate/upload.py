@@ -25,11 +25,11 @@ GREY_FOR = timedelta(hours=24)
 class Uploaded:
     """How many taps the back office took, by what it made of them, and what stopped us.
 
-    `error` is the code of the error, None where everything was handed in.
+    `error` is None where everything was handed in.
     """
 
     outcomes: Mapping[str, int]
-    error: str | None = None
+    error: BackendError | None = None
 
 
 def upload(book: TapBook, client: BackendClient, clock: Clock) -> Uploaded:
@@ -47,6 +47,6 @@ def upload(book: TapBook, client: BackendClient, clock: Clock) -> Uploaded:
             receipt = client.transit.upload(TapBatch(tuple(row.tap for row in rows)))
         except BackendError as error:
             log.info("%d taps wait: %s", book.unsent().count, error.code)
-            return Uploaded(outcomes, error.code)
+            return Uploaded(outcomes, error)
         book.sent(rows)
         outcomes.update(verdict.outcome for verdict in receipt.verdicts)

@@ -630,3 +630,69 @@ def test_the_pad_on_its_line_serves_the_functions(tmp_path: Path) -> None:
             assert functions.call("iVerifyPIN", iType=3) == (0, "")
             typing.result()
     device.close()
+
+
+@pytest.mark.parametrize("body", [b"nonsense", b"[]", b'{"surprise": 1}', b'"x"', b"NaN"])
+def test_a_body_where_none_is_taken_is_not_overheard(bench: AgentBench, body: bytes) -> None:
+    bench.insert()
+    with bench.client.session() as card:
+        at = f"/v1/sessions/{card.id}"
+        for method, path in (
+            ("GET", "/v1/readers"),
+            ("POST", f"{at}/lease"),
+            ("POST", f"{at}/pin/unblock"),
+            ("POST", f"{at}/functions/settlement"),
+            ("DELETE", at),
+        ):
+            answer = bench.http(method, path, content=body)
+            assert (answer.status_code, answer.json()["code"]) == (422, "AGENT_BODY_INVALID")
+        assert card.basic()["authentic"], "nothing was done, the session least of all ended"
+        for empty in (b"", b"{}", b" {} "):
+            assert bench.http("POST", f"{at}/lease", content=empty).status_code == 200
+
+
+@pytest.mark.parametrize("constant", [b"NaN", b"Infinity", b"-Infinity"])
+def test_a_number_that_json_does_not_have(bench: AgentBench, constant: bytes) -> None:
+    answer = bench.http("POST", "/v1/sessions", content=b'{"wait": %s}' % constant)
+    assert (answer.status_code, answer.json()["code"]) == (422, "AGENT_BODY_INVALID")
+
+
+def test_a_pin_in_the_address_is_refused_and_costs_no_try(
+    bench: AgentBench, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(0)
+    bench.insert()
+    with bench.client.session() as card:
+        for pin in (PIN, "111111"):
+            for body in ({}, {"pin": pin}):
+                answer = bench.http(
+                    "POST", f"/v1/sessions/{card.id}/pin/verify?pin={pin}", json=body
+                )
+                assert (answer.status_code, answer.json()["code"]) == (400, "AGENT_QUERY_REFUSED")
+                assert pin not in answer.text
+        state = card.pin_state()
+        assert (state["verified"], state["tries_left"]) == (False, 3)
+    # The client's log is its own, and that of addresses is off wherever no test listens.
+    others = ("http", "uvicorn.access")
+    own = [one.getMessage() for one in caplog.records if not one.name.startswith(others)]
+    assert not any("?pin" in line for line in own)
+
+
+def test_a_debit_of_nothing_is_refused_before_the_card_is_asked(bench: AgentBench) -> None:
+    bench.insert()
+    with bench.client.session() as card:
+        card.verify_pin(PIN)
+        before = card.account()
+        with pytest.raises(AgentProblem) as nothing:
+            card.debit(0)
+        assert refused(nothing) == (422, "AGENT_BODY_INVALID")
+        assert card.account() == before
+        assert card.debit(0, self_pay_fen=1)["earlier"] is False
+
+
+@pytest.mark.parametrize("pins", ["246810", 246810, {}, [246810], [PIN] * 4, False])
+def test_what_was_typed_comes_as_a_list_of_texts(bench: AgentBench, pins: object) -> None:
+    bench.insert()
+    with bench.client.ldt33() as functions:
+        assert functions.call("iVerifyPIN", iType=3, pins=pins).code == -14
+        assert functions.call("iVerifyPIN", iType=3, pins=[PIN]).code == 0

@@ -343,3 +343,55 @@ def test_every_outcome_has_its_exit_code() -> None:
     assert outcome_code(Unknown("1", slip)) == ExitCode.UNKNOWN_OUTCOME
     assert outcome_code(Failed(NotACard("x"))) == ExitCode.CARD
     assert outcome_code(Failed(Unreachable("x"))) == ExitCode.BACK_OFFICE
+
+
+@pytest.mark.parametrize("wait", ["nan", "-1", "inf", "86401", "a while", ""])
+def test_a_wait_that_is_none_is_refused(capsys: pytest.CaptureFixture[str], wait: str) -> None:
+    for command in (["read"], ["trace"], ["shell"], ["dump", "x.json"], ["settle"]):
+        with pytest.raises(SystemExit) as done:
+            main([*command, "--reader", "sim:adult-3.0", f"--wait={wait}"])
+        assert done.value.code == ExitCode.USAGE
+        assert "seconds from 0 to 86400" in capsys.readouterr().err
+
+
+def test_a_dump_to_nowhere_is_refused_before_a_card_is_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for nowhere in (tmp_path / "none" / "x.json", tmp_path / "file" / "x.json"):
+        (tmp_path / "file").touch()
+        assert main(["dump", str(nowhere), "--reader", "nobody's"]) == ExitCode.USAGE
+        assert f"{nowhere.parent} is no directory" in capsys.readouterr().err
+    gone = tmp_path / "link"
+    gone.symlink_to(tmp_path / "none")
+    assert main(["dump", str(gone), "--reader", "nobody's"]) == ExitCode.USAGE
+    assert "nothing is overwritten" in capsys.readouterr().err
+
+
+def test_an_empty_trace_is_said_to_be_empty(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "empty.trace"
+    for content in ("", "\n\n"):
+        file.write_text(content, "utf-8")
+        assert main(["trace", str(file)]) == ExitCode.USAGE
+        assert f"{file} is empty" in capsys.readouterr().err
+
+
+def test_where_profiles_go_without_any_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "profiles"
+    assert main(["sim", "profiles", "--out", str(out)]) == ExitCode.USAGE
+    assert "--generate" in capsys.readouterr().err
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("name", ["", " ", "a\nb", "x" * 81])
+def test_a_token_that_is_nobodys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    monkeypatch.setenv("SSCT_TERMINAL_DATA_DIR", str(tmp_path / "data"))
+    command = ["agent", "token", "create", name, "--scope", "read"]
+    assert main(command) == ExitCode.USAGE
+    assert "says whose it is" in capsys.readouterr().err
+    assert not (tmp_path / "data").exists()

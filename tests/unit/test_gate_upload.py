@@ -15,13 +15,14 @@ import pytest
 from apdu.readers.inprocess import InProcessReader
 from apdu.sam import SoftwareSam
 from apdu.transit_sam import SoftwareTransitSam
-from backend_client.errors import Refused
+from backend_client.errors import NotEnrolled, Refused, Unreachable
 from backend_client.transit_messages import Tap, TapBatch, listed_id
 from backend_client.transport import Request
 from simulator.backoffice.database import open_engine
 from simulator.backoffice.inprocess import InProcessTransport
 from simulator.backoffice.sample import ADMIN_TOKEN, HOSPITAL, SampleCity
 from simulator.clock import SimulatedClock
+from simulator.fares import sample
 from simulator.gate_stage import (
     MORNING,
     Stage,
@@ -124,7 +125,8 @@ def test_what_waits_is_handed_in_whatever_the_network_does(city: SampleCity, bus
     client.calls._transport = network
     network.connected = False
     away = upload(bus.book, client, bus.clock)
-    assert (away.error, bus.book.unsent().count) == ("BACKEND_UNREACHABLE", 5)
+    assert isinstance(away.error, Unreachable)
+    assert bus.book.unsent().count == 5
     network.connected = True
     network.fail(PATH, Fault.ANSWER_LOST, Fault.SENT_TWICE)
     done = upload(bus.book, client, bus.clock)
@@ -163,6 +165,7 @@ def test_the_command_serves_a_tap(home: Path, capsys: pytest.CaptureFixture[str]
         ("SSCT_GATE_FARES", "sim:tram", "CONFIGURATION"),
         ("SSCT_GATE_MODE", "exit", "CONFIGURATION"),
         ("SSCT_GATE_STATION", "99", "CONFIGURATION"),
+        ("SSCT_GATE_SAM", "psam", "[gate] sam = psam needs [gate] psam_reader"),
     ],
 )
 def test_a_gate_that_is_set_up_wrongly_says_so(
@@ -176,6 +179,42 @@ def test_a_gate_that_is_set_up_wrongly_says_so(
     monkeypatch.setenv(name, value)
     assert main(["gate", "--reader", "sim:contactless-3.0", "--taps", "1"]) == ExitCode.USAGE
     assert code in capsys.readouterr().err
+
+
+def test_a_gate_in_production_needs_no_social_security_psam(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It never asks a social security card for its proof; what it lacks is a transport PSAM."""
+    fares = home / "bus.json"
+    fares.write_text(json.dumps(sample("bus")), "utf-8")
+    monkeypatch.setenv("SSCT_TERMINAL_PROFILE", "point-of-use")
+    monkeypatch.setenv("SSCT_GATE_FARES", str(fares))
+    command = ["gate", "--reader", "sim:contactless-3.0", "--taps", "1"]
+    assert main(command) == ExitCode.USAGE
+    assert "[gate] psam_reader" in capsys.readouterr().err
+    psam = str(home / "ttyS0")
+    monkeypatch.setenv("SSCT_GATE_PSAM_READER", f"serial:{psam}")
+    assert main(command) != ExitCode.OK
+    assert psam in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "nan", "1.5", "", "²"])
+def test_a_number_of_taps_that_is_none(
+    home: Path, capsys: pytest.CaptureFixture[str], number: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["gate", "--reader", "sim:contactless-3.0", f"--taps={number}"])
+    assert ended.value.code == ExitCode.USAGE
+    assert "--taps: " in capsys.readouterr().err
+
+
+def test_handing_in_before_being_enrolled_says_what_to_do(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["gate", "--send"]) == ExitCode.BACK_OFFICE
+    told = capsys.readouterr().err
+    assert NotEnrolled.code in told
+    assert NotEnrolled.remedy in told
 
 
 @pytest.mark.parametrize("changes", [{"sam": "software"}, {"sam": "psam", "psam_reader": "sim:"}])

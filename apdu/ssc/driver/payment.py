@@ -35,12 +35,15 @@ class Payment:
 
     @classmethod
     def parse(cls, text: str) -> Payment:
-        """`total|account and fund|YYYYMMDDHHMMSS|`, amounts with two decimals. Raises -23."""
+        """`total|account and fund|YYYYMMDDHHMMSS|`, amounts with two decimals; more than nothing.
+
+        Raises -23.
+        """
         match = _PAYMENT.fullmatch(text)
         if match is None:
             raise DriverRefusal(ResultCode.ILLEGAL_DATA, "pPayInfo")
         total, covered = int(match[1] + match[2]), int(match[3] + match[4])
-        if max(total, covered) >= AMOUNT_MAX:
+        if not 0 < max(total, covered) < AMOUNT_MAX:
             raise DriverRefusal(ResultCode.ILLEGAL_DATA, "pPayInfo amounts")
         try:
             at = datetime.strptime(match[5], "%Y%m%d%H%M%S").replace(tzinfo=SHANGHAI)
