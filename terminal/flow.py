@@ -65,9 +65,14 @@ def run(flow: Flow, driver: Driver) -> Outcome:
     outcome = drive(flow, driver)
     with suppress(Interruption, CardRemoved):
         driver.show(closing(outcome))
+    seen(outcome)
+    return outcome
+
+
+def seen(outcome: Outcome) -> None:
+    """Note that the holder knows how it ended; a face that shows the end itself calls this."""
     if isinstance(outcome, Done) and outcome.shown is not None:
         outcome.shown()
-    return outcome
 
 
 def drive(flow: Flow, driver: Driver) -> Outcome:

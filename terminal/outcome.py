@@ -37,7 +37,7 @@ class TimedOut(Interruption):
 class Done:
     """The function did what was asked; `receipt` where there is something to take away.
 
-    `shown` is called once the holder has seen it (`flow.run` does); a face that does not call it
+    `shown` is called once the holder has seen it (`flow.seen`); a face that does not call it
     has the holder told again at the next visit.
     """
 

@@ -20,7 +20,7 @@ from terminal.admission import Refused
 from terminal.agent.errors import FunctionRunning, NotAdmitted, NothingAsked, SessionUnknown
 from terminal.agent.flow_face import AgentFace, Answered, Asked, Called, Ended
 from terminal.app import Terminal
-from terminal.flow import Flow, drive
+from terminal.flow import Flow, drive, seen
 from terminal.outcome import Failed
 from terminal.policy import Function
 from terminal.session import CardSession
@@ -175,6 +175,7 @@ class CardThread:
             face.fail(error)
             return True
         face.end(outcome)
+        seen(outcome)
         return not (isinstance(outcome, Failed) and isinstance(outcome.error, LINE_ERRORS))
 
     def next_item(self) -> _Item:

@@ -19,7 +19,7 @@ from backend_client.errors import BackendError
 from terminal.admission import Admitted, Decision
 from terminal.app import Terminal
 from terminal.errors import TerminalError
-from terminal.flow import drive
+from terminal.flow import drive, seen
 from terminal.functions import ERRANDS, FUNCTIONS
 from terminal.functions.entry import refusal
 from terminal.kiosk.driver import KioskDriver
@@ -150,6 +150,7 @@ class Kiosk:
             outcome = drive(flow, self._driver)
             if not isinstance(outcome, Stopped):
                 self._driver.close(outcome)
+                seen(outcome)
         except (Interruption, CardRemoved):
             pass
         except Exception as error:
@@ -230,8 +231,10 @@ class Kiosk:
         if isinstance(outcome, Stopped):
             if not isinstance(outcome.why, Cancelled):
                 raise outcome.why
-        elif not self._left_quietly(outcome):
-            self._driver.close(outcome)
+        else:
+            if not self._left_quietly(outcome):
+                self._driver.close(outcome)
+            seen(outcome)
 
     def _left_quietly(self, outcome: Outcome) -> bool:
         """Whether the end needs no words: the holder has read something, and that was all."""

@@ -289,6 +289,7 @@ def test_a_settlement_is_tried_agreed_and_looked_up(bench: AgentBench) -> None:
     with bench.client.session() as card:
         where = card.start("cancel")
         while where["state"] == "asking":
+            assert where["shown"] == [], "the receipt was told when the settlement ended"
             kind = where["question"]["kind"]
             given: dict[str, Any] = {"pin": PIN} if kind == "pin" else {"agree": True}
             if kind == "choose":

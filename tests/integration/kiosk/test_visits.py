@@ -256,6 +256,19 @@ def test_a_lost_answer_gives_a_slip_and_the_receipt_comes_when_the_card_is_back(
     hall.title("上一笔结算已完成")
 
 
+def test_a_receipt_that_was_seen_is_not_shown_again(hall: Hall) -> None:
+    hall.insert()
+    hall.press_item("settlement")
+    hall.enter(PIN)
+    hall.press("option-1")
+    hall.at("confirm")
+    hall.press("yes")
+    hall.at("receipt")
+    hall.press("next")
+    hall.press_item("cancel")
+    hall.at("choose")
+
+
 def test_a_press_on_a_screen_that_has_gone_does_not_count(hall: Hall) -> None:
     hall.insert()
     hall.at("menu")
