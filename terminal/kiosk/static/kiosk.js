@@ -87,8 +87,9 @@ function replace(page) {
   voice = page.voice;
   const scroller = holder.querySelector(".scroll");
   if (scroller) {
-    scroller.addEventListener("scroll", () => hint(scroller), { passive: true });
-    hint(scroller);
+    const below = holder.querySelector("#below");
+    below.hidden = left(scroller) < 24;
+    scroller.addEventListener("scroll", () => hint(below, scroller), { passive: true });
   }
   if (!same && holder.querySelector("[data-sound]")) {
     beep(Number(holder.querySelector("[data-sound]").dataset.sound));
@@ -108,10 +109,13 @@ function typed(digits) {
   }
 }
 
-function hint(scroller) {
-  const below = holder.querySelector("#below");
-  const rest = scroller.scrollHeight - scroller.clientHeight - scroller.scrollTop;
-  below.hidden = rest < 24;
+function left(scroller) {
+  return scroller.scrollHeight - scroller.clientHeight - scroller.scrollTop;
+}
+
+function hint(below, scroller) {
+  // Its place stays: nothing may move under a finger that is scrolling or pressing.
+  below.classList.toggle("spent", left(scroller) < 24);
 }
 
 function warn(page) {

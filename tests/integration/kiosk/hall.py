@@ -169,6 +169,7 @@ def standing(browser: Browser, url: str, size: tuple[int, int] = LANDSCAPE) -> I
     page.locator("#title").wait_for(timeout=PATIENCE)
     yield page
     context.close()
-    assert complaints == []
+    assert not complaints, complaints
     origin = url.split("?")[0]
-    assert [one for one in requests if not one.startswith((origin, "data:"))] == []
+    outside = [one for one in requests if not one.startswith((origin, "data:"))]
+    assert not outside, outside

@@ -141,6 +141,18 @@ def test_who_has_no_card_reports_a_loss_and_looks_up_services(hall: Hall) -> Non
     hall.at("menu")
 
 
+def test_nothing_moves_under_the_finger_that_scrolls_a_list(hall: Hall) -> None:
+    hall.press("without-card")
+    hall.press("option-5")
+    hall.title("服务指南")
+    scroller, below = hall.page.locator(".scroll"), hall.page.locator("#below")
+    expect(below).to_be_visible()
+    before = scroller.bounding_box()
+    scroller.evaluate("one => one.scrollTo(0, one.scrollHeight)")
+    expect(below).to_be_hidden()
+    assert scroller.bounding_box() == before
+
+
 @pytest.mark.article(26)
 def test_a_forged_card_is_refused(hall: Hall) -> None:
     hall.insert("forged")
