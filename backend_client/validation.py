@@ -14,6 +14,8 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any, cast
 
+from backend_client.acceptance import Accepts, acceptor
+
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError  # type: ignore[import-untyped]
     from jsonschema.protocols import Validator  # type: ignore[import-untyped]
@@ -32,6 +34,8 @@ class Violation(Exception):
 
 def check(schema: str, value: object) -> None:
     """Raise `Violation` for the first rule of the schema that `value` breaks."""
+    if _acceptor(schema)(value):
+        return
     error = next(iter(_validator(schema).iter_errors(value)), None)
     if error is not None:
         error = _innermost(error)
@@ -44,6 +48,11 @@ def load_schemas() -> dict[str, dict[str, Any]]:
     folder = resources.files(__package__) / "schemas"
     texts = (file.read_text("utf-8") for file in folder.iterdir() if file.name.endswith(".json"))
     return {schema["$id"]: schema for schema in map(json.loads, texts)}
+
+
+@cache
+def _acceptor(schema: str) -> Accepts:
+    return acceptor(_inlined({"$ref": URN + schema}, ""), _compiled)
 
 
 @cache

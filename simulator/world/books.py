@@ -166,6 +166,12 @@ def untold(station: Station) -> frozenset[str]:
     return frozenset(row["number"] for row in rows)
 
 
+def unsent(station: Station) -> int:
+    """How many records of what was done without the centre wait at a terminal."""
+    query = "SELECT COUNT(*) FROM outbox WHERE sent_at IS NULL"
+    return int(station.truth().execute(query).fetchone()[0])
+
+
 def fingerprint(world: World) -> str:
     """SHA-256 over every value in every table of every database: all that a world has come to."""
     whole = hashlib.sha256()

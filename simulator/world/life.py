@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from simulator.world.acts import ACTS, THEMES
-from simulator.world.books import fingerprint, is_active
+from simulator.world.books import fingerprint, is_active, unsent
 from simulator.world.checks import ALWAYS, AT_REST
 from simulator.world.holder import Habits, Holder
 from simulator.world.station import Station
@@ -92,7 +92,8 @@ def heal(world: World) -> None:
             if station.name in holder.visited:
                 _come_back(world, station, holder)
     for station in world.stations:
-        station.sync()  # it hands in what the cards have proved
+        if unsent(station):
+            station.sync()  # it hands in what the cards have proved
     if world.chance.happens(_SETTLES):
         _settle(world)
     world.check(ALWAYS)

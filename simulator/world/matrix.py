@@ -109,7 +109,6 @@ FLOWS: tuple[Flow, ...] = (
     Flow("PIN change", Use(Function.PIN_CHANGE)),
     Flow("debit", Use(Function.DEBIT)),
     Flow("debit with a PSAM", Use(Function.DEBIT), has_psam=True),
-    Flow("debit offline", Use(Function.DEBIT), before=_cut_off),
     Flow("proof of a torn debit", Use(Function.DEBIT), before=_tear_debit),
     Flow("proof that was replaced", Use(Function.DEBIT), before=_torn_and_covered),
     Flow("provisional visit", Use(Function.PROVISIONAL), before=_cut_off),
@@ -166,7 +165,10 @@ def places(flow: Flow) -> Places:
 
 
 def single(flow: Flow, at: Places) -> Iterator[Case]:
-    """Every single fault of a flow."""
+    """Every single fault of a flow; with PSAMs those of the PSAM alone, the rest being the same."""
+    if flow.has_psam:
+        yield from _module_faults(flow, at)
+        return
     for step, moment in enumerate(at.moments):
         for trouble in Trouble:
             if trouble is not Trouble.UNSURE or moment is Moment.COMMITTED:
@@ -179,6 +181,9 @@ def single(flow: Flow, at: Places) -> Iterator[Case]:
         for tear in Tear:
             plan = Plan(command, tear, writes=9)
             yield Case(flow, f"{tear.value} ({command})", _tearing(flow, plan))
+
+
+def _module_faults(flow: Flow, at: Places) -> Iterator[Case]:
     for command in range(at.module_commands):
         for tear in Tear:
             plan = Plan(command, tear, writes=2)
@@ -186,7 +191,16 @@ def single(flow: Flow, at: Places) -> Iterator[Case]:
 
 
 def double(flow: Flow, at: Places) -> Iterator[Case]:
-    """Every mishap of the message that changes something, with a kill at every step after it."""
+    """Every mishap of the message that changes something, with a kill at every step.
+
+    Where the card alone is changed, DEBIT is torn instead.
+    """
+    if flow.play == Use(Function.DEBIT) and not flow.has_psam:
+        for tear in Tear:
+            for step in range(len(at.moments)):
+                plan = Plan(0, tear, writes=9, instruction=DEBIT)
+                name = f"DEBIT: {tear.value}, then killed ({step})"
+                yield Case(flow, name, _torn_and_killed(flow, plan, Fuse(step, Trouble.KILL)))
     for mishap in Mishap if at.paths else ():
         if mishap in (Mishap.KILLED_UNSENT, Mishap.KILLED_SENT):
             continue
@@ -239,6 +253,14 @@ def _tearing(flow: Flow, plan: Plan) -> Callable[[World], None]:
 
 def _tearing_module(plan: Plan) -> Callable[[World], None]:
     return lambda world: world.stations[0].module.psam.tear(plan)
+
+
+def _torn_and_killed(flow: Flow, plan: Plan, fuse: Fuse) -> Callable[[World], None]:
+    def lay(world: World) -> None:
+        _tearing(flow, plan)(world)
+        _burning(fuse)(world)
+
+    return lay
 
 
 def _both(message: int, mishap: Mishap, fuse: Fuse) -> Callable[[World], None]:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 import backend_client
-from backend_client import list_messages, messages
+from backend_client import list_messages, messages, validation
 from backend_client.codec import MAX_BODY, canonical, parse
 from backend_client.errors import BadMessage, BadRequest
 from backend_client.messages import Message, decode, dump, encode, load
@@ -203,6 +203,46 @@ def test_every_allowed_value_survives_the_way_in_and_out(
     assert again == message
     assert dump(again) == dump(message)
     assert encode(message).keys() == value.keys()
+
+
+# Accepting quickly what is sound
+
+ABSENT = object()
+SLOW = frozenset({"oneOf", "uniqueItems"})
+"""The rules that are left to jsonschema."""
+
+
+@each_class
+@settings(max_examples=6)
+@given(data=st.data())
+def test_what_is_sound_is_accepted_quickly_and_nothing_else(
+    cls: type[Message], data: st.DataObject
+) -> None:
+    """The whole of jsonschema agrees, whatever is put in the place of anything in a message."""
+    sound = data.draw(values(schema_of(cls), URN + cls.schema.partition("#")[0]))
+    accepts, validator = validation._acceptor(cls.schema), validation._validator(cls.schema)
+    if SLOW.isdisjoint(json.dumps(validator.schema).split('"')):
+        assert accepts(sound)
+    for _ in range(6):
+        value = altered(data, sound)
+        if accepts(value):
+            assert list(validator.iter_errors(value)) == []
+
+
+def altered(data: st.DataObject, value: Any) -> Any:  # noqa: ANN401
+    """The value with something else, or nothing, in one place."""
+    if isinstance(value, dict) and value and data.draw(st.booleans()):
+        name = data.draw(st.sampled_from(sorted(value)))
+        inner = altered(data, value[name])
+        kept = {key: each for key, each in value.items() if key != name}
+        return kept if inner is ABSENT else {**kept, name: inner}
+    if isinstance(value, list) and value and data.draw(st.booleans()):
+        return [*value[:-1], *([] if (last := altered(data, value[-1])) is ABSENT else [last])]
+    if isinstance(value, str) and data.draw(st.booleans()):
+        return data.draw(st.sampled_from([value + "\n", value[:-1], value * 2, "0" + value]))
+    if isinstance(value, int) and data.draw(st.booleans()):
+        return data.draw(st.sampled_from([-value - 1, value * 10**12, float(value), bool(value)]))
+    return data.draw(st.just(ABSENT) | JSON_VALUES) if value is not ABSENT else value
 
 
 # Hostile input

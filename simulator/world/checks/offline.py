@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from simulator.world.books import DoneOffline, done_offline, on_card, uploads
+from simulator.world.books import DoneOffline, done_offline, on_card, unsent, uploads
 from simulator.world.founding import LIMITS
 from simulator.world.holder import Holder
 from terminal.clock import local
@@ -89,9 +89,9 @@ def all_handed_in(world: World) -> Iterable[str]:
         for one in done_offline(station):
             if one.state == "confirmed" and (station.terminal_id, one.number) not in taken:
                 yield f"{one.number} was done at {station.name} and is never handed in"
-        waiting = station.truth().execute(_OUTBOX + " WHERE sent_at IS NULL").fetchall()
+        waiting = unsent(station)
         if waiting:
-            yield f"{len(waiting)} records wait at {station.name} for ever"
+            yield f"{waiting} records wait at {station.name} for ever"
 
 
 def _used(world: World) -> Iterator[Holder]:
