@@ -16,6 +16,11 @@ _MOST = 10_000_000
 
 def add_arguments(parser: ArgumentParser) -> None:
     """The options."""
+    parser.add_argument(
+        "--gate",
+        action="store_true",
+        help="let transit gates live instead, with --seeds, --seed or --matrix",
+    )
     what = parser.add_mutually_exclusive_group()
     what.add_argument(
         "--seed", type=_whole, metavar="N", help="replay the world of this seed and tell its story"
@@ -44,6 +49,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> bool:
     """Do what was asked; whether everything held."""
     console = Console(soft_wrap=True, highlight=False)
+    if args.gate:
+        return _gates(args, console)
     if args.seed is not None:
         life = replay(args.seed)
         console.print(life.report(whole=True), markup=False)
@@ -64,6 +71,20 @@ def run(args: Namespace) -> bool:
     failed = len(report.failed)
     console.print(f"{report.worlds} worlds, {failed} in which something does not hold")
     return not failed
+
+
+def _gates(args: Namespace, console: Console) -> bool:
+    """The same for gates, in this process; the first that does not hold is told and ends it."""
+    from simulator.gate_runner import run_gate_matrix, run_gate_worlds
+
+    if args.matrix:
+        told = run_gate_matrix()
+    else:
+        first, count = (args.first, args.seeds) if args.seed is None else (args.seed, 1)
+        told = run_gate_worlds(range(first, first + count))
+    for line in told.lines:
+        console.print(line, markup=False)
+    return told.holds
 
 
 def main(argv: Sequence[str] | None = None) -> int:

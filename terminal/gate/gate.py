@@ -31,7 +31,7 @@ from apdu.transit_records import Journey, JourneyKind, LogRow, bcd_time
 from apdu.transit_sam import PurseIdentity, PursePermit, PurseRequest, TransitSam
 from backend_client.transit_messages import Tap
 from terminal.clock import Clock
-from terminal.errors import TerminalError
+from terminal.errors import StoreError, TerminalError
 from terminal.gate.decision import DenyList, GatePolicy, at_home, entitled, gate_closed
 from terminal.gate.fares import FareTable
 from terminal.gate.place import Place
@@ -184,7 +184,7 @@ class Gate:
     def _closed(self, row: TapRow, receipt: PurseReceipt, left: int, *, resumed: bool) -> TapResult:
         """Close the row by the card's word, check it as far as it can be, and open."""
         self._grey.setdefault(row.tap.purse_number, row)  # until the row is durably closed
-        self._book.finish(row, receipt.tac)
+        self._finish(row, receipt.tac)
         del self._grey[row.tap.purse_number]
         if self._permitted == row.id and receipt.mac2 is not None:
             self._permitted = None
@@ -197,6 +197,17 @@ class Gate:
                 # The fare is paid and proved to the centre; what is broken is ours.
                 log.warning("MAC2 was not checked: %s", error.code)
         return TapResult(Light.GO, fen=row.tap.fen, balance_fen=left, resumed=resumed)
+
+    def _finish(self, row: TapRow, tac: bytes) -> None:
+        """Close the row, a second time if need be: a close that was reported failed may be done.
+
+        Who has paid must not be told that the gate is out of service, and then that the card was
+        used a moment ago.
+        """
+        try:
+            self._book.finish(row, tac)
+        except StoreError:
+            self._book.finish(row, tac)
 
     def _settled(self, card: PurseOnGate, grey: TapRow, now: datetime) -> TapResult | None:
         """Find out what became of a torn tap. None where the tap that is going on is a new one.
