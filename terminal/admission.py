@@ -2,9 +2,9 @@
 
 One pure decision, `decide`; no other place decides. It looks, in the order of facts 7.2, at: is
 the card authentic; is it listed; who initialised it; its version; its dates; is an operation
-unfinished; its standing at the centre; and how fresh the blacklist is. The first thing that speaks
-against the card refuses it, with a stable reason, the article of the regulation, a sentence for
-the holder and what to do next.
+unfinished; its standing at the centre; how fresh the blacklist is, and whether it covers the card.
+The first thing that speaks against the card refuses it, with a stable reason, the article of the
+regulation, a sentence for the holder and what to do next.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from terminal.policy import Function, FunctionPolicy
 from terminal.reasons import (
     REMARK_CLOCK_UNTRUSTED,
     REMARK_LIST_MISSING,
+    REMARK_LIST_NOT_COVERING,
     REMARK_OLD_CARD,
     REMARK_OUT_OF_DATE,
     REMARK_STATUS_UNKNOWN,
@@ -367,6 +368,17 @@ def _stale(case: _Case, listing: Listing) -> bool:
     return case.function.is_value and case.now >= listing.expires_at
 
 
+def _coverage(case: _Case) -> _Stop | None:
+    """Of a card that the list does not speak about, only the centre can say that it is not lost."""
+    listing = case.context.listing
+    if listing is None or listing.covers(case.card) or _known(case) is not None:
+        return None
+    if case.policy.needs_list or case.function.is_value:
+        return _Stop(Reason.LIST_NOT_COVERING)
+    case.remarks.append(REMARK_LIST_NOT_COVERING)
+    return None
+
+
 _Check = Callable[[_Case], _Stop | None]
 _CHECKS: tuple[_Check, ...] = (
     _authentic,
@@ -377,4 +389,5 @@ _CHECKS: tuple[_Check, ...] = (
     _unfinished,
     _standing,
     _freshness,
+    _coverage,
 )

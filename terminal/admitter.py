@@ -148,7 +148,15 @@ class Admitter:
         if held is None:
             return None
         entries = held.find(facts.card_id, facts.card_number)
-        return Listing(held.head.version, held.head.issued_at, held.head.expires_at, entries)
+        head = held.head
+        return Listing(
+            head.version,
+            head.issued_at,
+            head.expires_at,
+            entries,
+            head.coverage.regions,
+            head.coverage.until,
+        )
 
     def _standing(
         self, facts: CardFacts, function: Function, asked: _Once

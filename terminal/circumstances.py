@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
+from terminal.clock import local
 from terminal.policy import FunctionPolicy
 
 if TYPE_CHECKING:
@@ -54,12 +55,35 @@ class CardRules:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The blacklist in force, and what its entries that name the card say, whatever their time."""
+    """The blacklist in force, and what its entries that name the card say, whatever their time.
+
+    `regions` are the administrative divisions (6 digits) whose cards it speaks about, empty for
+    any; `covered_until` is up to when it knows of cards, None for any.
+    """
 
     version: int
     issued_at: datetime
     expires_at: datetime
     entries: tuple[Terms, ...] = field(default=(), repr=False)
+    regions: tuple[str, ...] = ()
+    covered_until: datetime | None = None
+
+    def covers(self, card: CardFacts) -> bool:
+        """Whether not being listed says anything about this card (facts 6.4: "not covered").
+
+        A division whose code ends in 00 stands for those below it (GB/T 2260).
+        """
+        until, issued = self.covered_until, card.issued
+        if until is not None and issued is not None and issued > local(until).date():
+            return False
+        return not self.regions or card.region.startswith(tuple(map(_division, self.regions)))
+
+
+def _division(region: str) -> str:
+    """The digits that a division shares with all below it: 31 of 310000."""
+    while region.endswith("00") and len(region) > 2:
+        region = region[:-2]
+    return region
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ class Reason(StrEnum):
     NOT_LOST = "NOT_LOST"
     LIST_MISSING = "LIST_MISSING"
     LIST_STALE = "LIST_STALE"
+    LIST_NOT_COVERING = "LIST_NOT_COVERING"
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +226,14 @@ WORDING: Mapping[Reason, Wording] = {
         ),
         _LATER,
     ),
+    Reason.LIST_NOT_COVERING: Wording(
+        Text(
+            "本机的挂失名单不包括这张卡所属的地区或发卡时间，现在又不能联网核实，暂时不能办理。",
+            "This terminal's list of lost cards does not speak about cards like this one, and the "
+            "centre cannot be asked now.",
+        ),
+        _LATER,
+    ),
 }
 
 # What could not be checked, or is not as it should be, about a card that is admitted.
@@ -234,6 +243,9 @@ REMARK_STATUS_UNKNOWN = Text(
 )
 REMARK_CLOCK_UNTRUSTED = Text("本机时间未经确认。", "This terminal's clock has not been confirmed.")
 REMARK_LIST_MISSING = Text("本机没有挂失名单。", "This terminal has no list of lost cards.")
+REMARK_LIST_NOT_COVERING = Text(
+    "本机的挂失名单不包括这类卡。", "This terminal's list of lost cards does not cover this card."
+)
 REMARK_OUT_OF_DATE = Text("这张卡不在有效期内。", "The card is outside its period of validity.")
 REMARK_OLD_CARD = Text(
     "这是已停止使用的旧版卡。", "This is an old card, of a kind that has been stopped."

@@ -50,6 +50,8 @@ def _document(status: TerminalStatus) -> dict[str, Any]:
         "blacklist_version": head.version if head else None,
         "blacklist_entries": head.entries if head else None,
         "blacklist_issued": head.issued_at.isoformat() if head else None,
+        "blacklist_covers": ", ".join(head.coverage.regions) if head else None,
+        "blacklist_covers_until": head.coverage.until.isoformat() if head else None,
         "blacklist_age": str(age).partition(".")[0] if age is not None else None,
         "blacklist_refused": f"{refusal.code} at {refusal.at.isoformat()}" if refusal else None,
         "misuse_unsent": status.misuse_unsent,

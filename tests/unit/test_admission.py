@@ -29,6 +29,7 @@ from terminal.policy import DEVELOPER, KIOSK, Function, Policies
 from terminal.reasons import (
     REMARK_CLOCK_UNTRUSTED,
     REMARK_LIST_MISSING,
+    REMARK_LIST_NOT_COVERING,
     REMARK_OLD_CARD,
     REMARK_OUT_OF_DATE,
     REMARK_STATUS_UNKNOWN,
@@ -549,6 +550,50 @@ def everything_wrong() -> tuple[Case, list[tuple[Reason, Callable[[Case], Case]]
         (Reason.NOT_ACTIVATED, lambda c: c.but(status=status_of())),
         (Reason.LIST_STALE, lambda c: c.but(listing=listing())),
     ]
+
+
+@pytest.mark.parametrize(
+    ("regions", "covered"),
+    [
+        ((), True),
+        (("990100",), True),
+        (("990000",), True),
+        (("310000", "990100"), True),
+        (("310000",), False),
+        (("990200",), False),
+        (("990101",), False),
+    ],
+)
+def test_only_the_centre_can_tell_of_a_card_that_the_list_does_not_speak_about(
+    regions: tuple[str, ...], covered: bool
+) -> None:
+    """Not being listed says nothing then (facts 6.4: "not covered")."""
+    case = GOOD.but(listing=replace(listing(), regions=regions))
+    alone = case.but(status=None, online=False)
+    for function in (Function.DEBIT, Function.QUERY):
+        expected = None if covered else Reason.LIST_NOT_COVERING
+        assert reason(alone.decide(function)) is expected
+        assert reason(case.decide(function)) is None
+    read = alone.decide(Function.READ, DEVELOPER)
+    assert isinstance(read, Admitted)
+    assert (REMARK_LIST_NOT_COVERING in read.remarks) is not covered
+
+
+@pytest.mark.parametrize(
+    ("issued", "expected"),
+    [
+        (date(2026, 3, 3), None),
+        (date(2026, 3, 4), Reason.LIST_NOT_COVERING),
+        (None, None),
+    ],
+)
+def test_a_card_issued_after_what_the_list_knows_is_not_covered(
+    issued: date | None, expected: Reason | None
+) -> None:
+    until = datetime(2026, 3, 3, 23, 59, tzinfo=SHANGHAI)
+    known = replace(listing(), covered_until=until)
+    case = GOOD.but(listing=known, issued=issued, status=None, online=False)
+    assert reason(case.decide(Function.DEBIT)) is expected
 
 
 def test_the_first_thing_against_the_card_is_the_one_told() -> None:
