@@ -240,6 +240,15 @@ class ServiceUnavailable(ReaderError):
     remedy = "Run `ssct diagnose`: it names the missing package, service or permission."
 
 
+class SeveralCards(CardError):
+    """More than one card is in the reader's field, and nobody says which is meant."""
+
+    code = "CARD_SEVERAL"
+    zh = "请只放一张卡。"
+    en = "One card only, please."
+    remedy = "Ask the holder to take the card out of the wallet and to present it alone."
+
+
 class NoCard(CardError):
     """No card was presented in time."""
 

@@ -10,7 +10,14 @@ from dataclasses import dataclass, field
 from threading import Condition, RLock
 from typing import Protocol
 
-from apdu.status import CardRemoved, CardReset, NoCard, ReaderBusy, ReaderError
+from apdu.status import (
+    CardRemoved,
+    CardReset,
+    NoCard,
+    ReaderBusy,
+    ReaderError,
+    SeveralCards,
+)
 
 
 class Chip(Protocol):
@@ -54,6 +61,7 @@ class InProcessReader:
         # Taken before _changed or without it, never inside it.
         self._line = RLock()
         self._card = None if chip is None else _Inserted(chip)
+        self._beside: list[Chip] = []
 
     @property
     def name(self) -> str:
@@ -73,6 +81,18 @@ class InProcessReader:
             self._card = _Inserted(chip)
             self._changed.notify_all()
 
+    def lay_beside(self, chip: Chip) -> None:
+        """Bring another card into the field of a contactless reader; it is not powered."""
+        with self._changed:
+            self._beside.append(chip)
+
+    def take_away(self) -> Chip:
+        """Take away the card that was laid beside last. Raises `ReaderError` without one."""
+        with self._changed:
+            if not self._beside:
+                raise ReaderError(f"{self._name}: no card lies beside another")
+            return self._beside.pop()
+
     def remove(self) -> Chip | None:
         """Pull the card and return it; None when there was none.
 
@@ -90,13 +110,16 @@ class InProcessReader:
     def connect(self, *, exclusive: bool = True) -> InProcessConnection:
         """Power the card and return its connection.
 
-        Raises `NoCard`, or `ReaderBusy` when someone holds the card exclusively or this caller
+        Raises `NoCard`, `SeveralCards` when another lies beside it, or
+        `ReaderBusy` when someone holds the card exclusively or this caller
         asks to and someone holds it at all. A connection to a card that has left holds nothing.
         """
         with self._changed:
             card = self._card
             if card is None:
                 raise NoCard(f"{self._name}: no card")
+            if self._beside:
+                raise SeveralCards(f"{self._name}: {1 + len(self._beside)} cards in the field")
             if card.holders and (exclusive or card.exclusive):
                 raise ReaderBusy(f"{self._name}: another program holds the card")
             connection = InProcessConnection(self, card)

@@ -22,6 +22,7 @@ from apdu.status import (
     CardError,
     PurchaseNotProved,
     SecurityModuleError,
+    SeveralCards,
     StatusError,
     StatusWord,
 )
@@ -91,6 +92,8 @@ class Gate:
         """The card that is in `reader`'s field, from connecting to letting go of it."""
         try:
             connection = reader.connect(exclusive=True)
+        except SeveralCards as error:
+            return TapResult(Light.AGAIN, GateReason.SEVERAL_CARDS, detail=error.code)
         except CardError as error:
             return TapResult(Light.AGAIN, GateReason.TAP_AGAIN, detail=error.code)
         try:

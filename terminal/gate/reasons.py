@@ -28,6 +28,7 @@ class GateReason(StrEnum):
     NO_FARE = "GATE_NO_FARE"
     TOO_LITTLE = "GATE_TOO_LITTLE"
     TAP_AGAIN = "GATE_TAP_AGAIN"
+    SEVERAL_CARDS = "GATE_SEVERAL_CARDS"
     CARD_FAULT = "GATE_CARD_FAULT"
     OUT_OF_SERVICE = "GATE_OUT_OF_SERVICE"
 
@@ -79,6 +80,7 @@ WORDING: Mapping[GateReason, Text] = {
     GateReason.NO_FARE: Text("没有可用的票价，请到服务窗口。", "There is no fare for this ride."),
     GateReason.TOO_LITTLE: Text("余额不足，请充值。", "Not enough money. Please top up."),
     GateReason.TAP_AGAIN: Text("请重新刷卡。", "Please tap again."),
+    GateReason.SEVERAL_CARDS: Text("请只刷一张卡。", "One card only, please."),
     GateReason.CARD_FAULT: Text(
         "读卡失败，请到服务窗口。", "The card cannot be read. Please ask at the desk."
     ),

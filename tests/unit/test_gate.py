@@ -213,6 +213,20 @@ def test_a_listed_purse_is_stopped(gate: Stage) -> None:
     assert balance(card) == 5600
 
 
+def test_of_two_cards_in_the_field_none_is_debited(bus: Stage) -> None:
+    mine, another = purse_card(1), purse_card(2)
+    field = InProcessReader("gate", mine)
+    field.lay_beside(another)
+    both = bus.gate.serve(field)
+    assert (both.light, both.reason) == (Light.AGAIN, GateReason.SEVERAL_CARDS)
+    assert "One card only" in both.text.en
+    assert (balance(mine), balance(another)) == (5600, 5600)
+    assert bus.book.unsent().count == 0
+    assert field.take_away() is another
+    assert bus.gate.serve(field).opens
+    assert (balance(mine), balance(another)) == (5400, 5600)
+
+
 def test_too_little_money(bus: Stage) -> None:
     card = purse_card(balance_fen=199)
     assert bus.tap(card).reason is GateReason.TOO_LITTLE
