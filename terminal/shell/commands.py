@@ -135,7 +135,9 @@ def _read(shell: Shell, words: list[str]) -> Lines:
     if file is None:
         raise ShellUsage(f"no file {words[0]}; see: files" if words else "select a file first")
     bench = shell.bench
-    reader = FileReader(bench.card, bench.terminal.sam, pin_verified=bench.pin_verified)
+    # Beyond the file map, too: what stands on this card, asked of it each time.
+    sam, verified = bench.terminal.sam, bench.pin_verified
+    reader = FileReader(bench.card, sam, pin_verified=verified, beyond=True)
     yield from _content(shell, reader.read(file), {word.upper() for word in words[1:]})
 
 

@@ -210,3 +210,12 @@ def test_the_prompt_remembers_and_ends(tmp_path: Path, monkeypatch: pytest.Monke
     assert history.stat().st_mode & 0o077 == 0
     assert "SSSEEF06" in history.read_text()
     assert PIN not in history.read_text()
+
+
+def test_read_asks_the_card_each_time_also_for_what_was_read_at_its_opening(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = "read SSSEEF05 03\nread SSSEEF05 03\ntrace\n"
+    assert shell(monkeypatch, script) == ExitCode.OK
+    opened_and_read_twice = 3
+    assert capsys.readouterr().out.count("READ RECORD SSSEEF05") >= opened_and_read_twice
