@@ -279,10 +279,15 @@ def test_who_does_not_agree_pays_nothing(scene: Scene) -> None:
 # Limits
 
 
+def offline_limits(scene: Scene, **limits: Any) -> None:  # noqa: ANN401
+    settings = scene.terminal.settings
+    scene.terminal.settings = replace(settings, offline=replace(settings.offline, **limits))
+
+
 def limited(scene: Scene, profile: CardProfile = ADULT, **limits: Any) -> str:  # noqa: ANN401
     """Pay 1 000 fen under these limits; what the refusal names."""
     settings = scene.terminal.settings
-    scene.terminal.settings = replace(settings, offline=replace(settings.offline, **limits))
+    offline_limits(scene, **limits)
     outcome = pay(scene, Chip(profile), 1_000, PIN, True)
     scene.terminal.settings = settings
     assert isinstance(outcome, Failed), outcome
@@ -310,11 +315,6 @@ def test_each_limit_stops_the_next_payment_and_no_earlier_one(scene: Scene) -> N
     )
     scene.terminal.settings = replace(scene.terminal.settings, offline=exact)
     assert isinstance(pay(scene, Chip(), 1_000), Done)
-
-
-def offline_limits(scene: Scene, **limits: Any) -> None:  # noqa: ANN401
-    settings = scene.terminal.settings
-    scene.terminal.settings = replace(settings, offline=replace(settings.offline, **limits))
 
 
 def test_registered_visits_count_among_the_records_that_wait(scene: Scene) -> None:
