@@ -1,8 +1,11 @@
 """An MQTT 5 broker that carries the blacklist: the same signed bytes as any other way.
 
-Topics below a prefix: `delta`, every signed delta as it is published, and `version`, retained, the
-newest version as digits. A terminal that hears of a version it did not get a delta for asks the
-back office; so a message that is lost, or forged, does no harm. Needs paho-mqtt (the extra `mqtt`).
+Topics below a prefix: `delta`, every signed delta as it is published, and, retained, `version`, the
+newest version as digits, `recent`, the deltas that lead to it, and `snapshot`, the whole list that
+those continue, each after the key statement in force if there is one. A terminal that hears of a
+version it did not get a delta for asks the back office, and while that is away asks the broker for
+`recent` and, if need be, `snapshot`; so a message that is lost, or forged, does no harm. Needs
+paho-mqtt (the extra `mqtt`).
 """
 
 from __future__ import annotations
@@ -14,13 +17,17 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from backend_client.errors import BrokerUnreachable, BrokerUnusable
+from backend_client.list_document import MAX_DOCUMENT
 
 if TYPE_CHECKING:
     from paho.mqtt.client import Client
 
-DELTA, VERSION = "delta", "version"
+DELTA, VERSION, RECENT, SNAPSHOT = "delta", "version", "recent", "snapshot"
 MAX_PUSHED = 4 * 1024 * 1024
-"""A larger message is not looked at."""
+"""A larger message that nobody asked for is not looked at."""
+
+MAX_MESSAGE = MAX_DOCUMENT
+"""The broker is told, in bytes, to send nothing that is larger."""
 
 _KEEPALIVE = 30
 _AT_LEAST_ONCE = 1
@@ -85,7 +92,9 @@ class Broker:
                     certfile=str(address.certificate) if address.certificate else None,
                     keyfile=str(address.key) if address.key else None,
                 )
-            self._client.connect(address.host, address.port, keepalive=_KEEPALIVE)
+            self._client.connect(
+                address.host, address.port, keepalive=_KEEPALIVE, properties=_limits()
+            )
         except (OSError, ValueError) as error:
             raise BrokerUnreachable(type(error).__name__) from None
         self._client.loop_start()
@@ -113,6 +122,14 @@ class Broker:
             return False
         return sent.is_published()
 
+    def ask(self, topic: str) -> None:
+        """Have what is retained there sent to `arrived`, once more if it was sent before."""
+        self._client.subscribe(f"{self._address.topic}/{topic}", _AT_LEAST_ONCE)
+
+    def leave(self, topic: str) -> None:
+        """Hear no more of a topic that was asked for."""
+        self._client.unsubscribe(f"{self._address.topic}/{topic}")
+
     def _on_connect(
         self,
         client: Client,
@@ -130,5 +147,16 @@ class Broker:
         self._connected.set()
 
     def _on_message(self, _client: Client, _data: object, message: Any) -> None:  # noqa: ANN401  # likewise
-        if self._arrived is not None and len(message.payload) <= MAX_PUSHED:
-            self._arrived(message.topic.rpartition("/")[2], bytes(message.payload))
+        topic = message.topic.rpartition("/")[2]
+        limit = MAX_MESSAGE if topic in (RECENT, SNAPSHOT) else MAX_PUSHED
+        if self._arrived is not None and len(message.payload) <= limit:
+            self._arrived(topic, bytes(message.payload))
+
+
+def _limits() -> Any:  # noqa: ANN401  # paho's own types say no more
+    from paho.mqtt.packettypes import PacketTypes
+    from paho.mqtt.properties import Properties
+
+    limits = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho has no types
+    limits.MaximumPacketSize = MAX_MESSAGE
+    return limits

@@ -129,11 +129,10 @@ class Synchroniser:
 
         Of pushed ones those that are held already are passed over.
         """
-        documents = tuple(documents)
 
         def work() -> None:
             try:
-                self._take(self._held(), documents)
+                self._take(self._held(), tuple(documents))
             except ListRolledBack:
                 if not pushed:
                     raise

@@ -1,11 +1,11 @@
-"""Publishes the blacklist on an MQTT broker: signed deltas, and the newest version, retained."""
+"""Publishes the blacklist on an MQTT broker: signed deltas, and, retained, how the list stands."""
 
 from __future__ import annotations
 
 import logging
 from threading import Event, Thread
 
-from backend_client.broker import DELTA, VERSION, Broker, BrokerAddress
+from backend_client.broker import DELTA, RECENT, SNAPSHOT, VERSION, Broker, BrokerAddress
 from simulator.backoffice.errors import Refused
 from simulator.backoffice.list_desk import ListDesk
 
@@ -17,7 +17,7 @@ _NAME = "ssct-backoffice"
 class BrokerFeed:
     """Publishes each version on a thread of its own, as soon as the bell rings.
 
-    What cannot be published is not lost: terminals ask the back office for what they missed.
+    What cannot be published is not lost: terminals ask for what they missed.
     """
 
     def __init__(self, lists: ListDesk, address: BrokerAddress) -> None:
@@ -26,6 +26,7 @@ class BrokerFeed:
         self._rung = Event()
         self._stopping = False
         self._published = 0
+        self._snapshot = 0
         self._thread = Thread(target=self._run, name="broker feed", daemon=True)
         self._leave = lists.bell.listen(self._rung.set)
 
@@ -59,10 +60,18 @@ class BrokerFeed:
                 log.error("nothing is published: %s", refused.code)  # noqa: TRY400
 
     def _publish(self) -> None:
-        """Publish what is new: deltas where it goes on from the last one, and the version."""
+        """Publish what is new: deltas where it goes on from the last one, then how it stands.
+
+        The version comes last: who is behind finds the rest retained by then.
+        """
         newest = self._lists.newest()
         if self._published:
             for document in self._lists.deltas(self._published):
                 self._broker.publish(DELTA, document)
+        standing = self._lists.standing()
+        if standing.since != self._snapshot:
+            self._broker.publish(SNAPSHOT, standing.snapshot, retain=True)
+            self._snapshot = standing.since
+        self._broker.publish(RECENT, standing.recent, retain=True)
         self._broker.publish(VERSION, str(newest).encode(), retain=True)
         self._published = newest

@@ -25,7 +25,7 @@ from backend_client.list_messages import (
 from backend_client.messages import CardRef
 from simulator.backoffice.bell import Bell
 from simulator.backoffice.database import Database
-from simulator.backoffice.publisher import Publisher
+from simulator.backoffice.publisher import Publisher, Standing
 from simulator.backoffice.schema import MisuseRow
 from simulator.backoffice.terminals import Caller, Terminals
 from simulator.backoffice.vault import Vault
@@ -116,6 +116,11 @@ class ListDesk:
         """The deltas that followed on a version, for a feed; none when there were too many."""
         with self._database.transaction() as session:
             return self._publisher.deltas(session, since, self._now())
+
+    def standing(self) -> Standing:
+        """The list for a broker to retain."""
+        with self._database.transaction() as session:
+            return self._publisher.standing(session, self._now())
 
     def rotate_keys(self, *, at_once: bool) -> int:
         """Sign with a new key from now on; the number of the statement that says so."""

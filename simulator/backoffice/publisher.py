@@ -69,6 +69,19 @@ class Update:
     snapshot: tuple[int, int] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The list as a broker retains it, each part after the key statement in force.
+
+    `snapshot` is that of version `since`; `recent` are the deltas after it, at the least the one
+    that led to the newest version.
+    """
+
+    since: int
+    snapshot: bytes = field(repr=False)
+    recent: bytes = field(repr=False)
+
+
 class Publisher:
     """Signs and numbers the list. Every method works in the caller's transaction."""
 
@@ -163,6 +176,18 @@ class Publisher:
         newest = self.publish(session, now, prolong=True)
         self._keep_snapshot(session, newest)
         return b"".join((*self._statement(session, 0), self.snapshot(session, newest.version)))
+
+    def standing(self, session: Session, now: datetime) -> Standing:
+        """The list for a broker to retain; a snapshot is made when there is none that serves."""
+        newest = _newest(session) or self.publish(session, now, prolong=True)
+        row = self._offered(session, newest, 0, now)
+        deltas = self._deltas(session, min(row.version, newest.version - 1), newest, now)
+        if deltas is None:
+            self._keep_snapshot(session, newest)
+            row, deltas = newest, (self._opened(newest.delta, "deltas", newest.version),)
+        keys = self._statement(session, 0)
+        snapshot = self.snapshot(session, row.version)
+        return Standing(row.version, b"".join((*keys, snapshot)), b"".join((*keys, *deltas)))
 
     def rotate_keys(self, session: Session, now: datetime, *, at_once: bool = False) -> int:
         """Sign with a new key from now on; the number of the statement that says so.

@@ -22,7 +22,7 @@ import pytest
 import uvicorn
 
 from apdu.sam import SoftwareSam
-from backend_client.broker import DELTA, VERSION, Broker, BrokerAddress
+from backend_client.broker import DELTA, RECENT, SNAPSHOT, VERSION, Broker, BrokerAddress
 from backend_client.errors import BrokerUnreachable
 from backend_client.transport import HttpTransport, Timeouts
 from simulator.backoffice.asgi import application
@@ -341,6 +341,114 @@ def test_a_broker_that_is_away_comes_back(port: int, tmp_path: Path) -> None:
                 with BrokerFeed(city.backoffice.lists, address):
                     city.backoffice.staff.release_loss(key(1))
                     assert follower.wait_for(version(scene), PATIENCE)
+
+
+@dataclass
+class Alone:
+    """A terminal that was enrolled over HTTP and has nothing but the broker now."""
+
+    city: SampleCity
+    scene: Scene
+    terminal: Terminal
+    address: BrokerAddress
+    changes: int = 0
+
+    def feed(self) -> BrokerFeed:
+        return BrokerFeed(self.city.backoffice.lists, self.address)
+
+    def change(self, times: int) -> None:
+        """So many versions: the first card's loss is reported and released in turn."""
+        staff = self.city.backoffice.staff
+        for _ in range(times):
+            (staff.release_loss if self.changes % 2 else staff.report_formal_loss)(key(1))
+            self.changes += 1
+
+
+@pytest.fixture
+def alone(port: int, tmp_path: Path) -> Iterator[Alone]:
+    with new_city() as city, mosquitto(tmp_path, port) as address, ExitStack() as stack:
+        wait_until(lambda: listens(port))
+        city.card(1)
+        with served(city) as url:
+            scene = Scene(city, url, address)
+            terminal = stack.enter_context(scene.terminal(tmp_path / "t"))
+        yield Alone(city, scene, terminal, address)
+
+
+@pytest.mark.article(18)
+@pytest.mark.parametrize("behind", [1, 3, 103])
+def test_the_broker_alone_brings_a_terminal_up_to_date(alone: Alone, behind: int) -> None:
+    """By the recent deltas, or by the whole list when they are too many."""
+    alone.change(behind)
+    with alone.feed(), alone.scene.following(alone.terminal) as follower:
+        assert follower.wait_for(version(alone.scene), PATIENCE)
+        ref = alone.city.card(1)
+        assert alone.terminal.blacklist.find(ref.card_id, ref.card_number)
+        alone.change(2)
+        assert follower.wait_for(version(alone.scene), PATIENCE)
+
+
+def test_keys_that_changed_while_only_the_broker_was_there(alone: Alone) -> None:
+    alone.city.backoffice.lists.rotate_keys(at_once=True)
+    alone.change(1)
+    with alone.feed(), alone.scene.following(alone.terminal) as follower:
+        assert follower.wait_for(version(alone.scene), PATIENCE)
+        assert alone.terminal.blacklist.keys() == (alone.city.backoffice.public_key,)
+
+
+def forged(real: bytes) -> bytes:
+    return real[:-1] + bytes([real[-1] ^ 1])
+
+
+def longer(real: bytes) -> bytes:
+    return real + b"\0" * 100
+
+
+@pytest.mark.parametrize(
+    ("spoil", "code"),
+    [(forged, "BACKEND_BAD_SIGNATURE"), (longer, "BACKEND_BAD_MESSAGE")],
+)
+def test_what_a_stranger_has_the_broker_retain_is_refused(
+    alone: Alone, spoil: Callable[[bytes], bytes], code: str
+) -> None:
+    alone.change(103)
+    before = _held(alone.terminal)
+    standing = alone.city.backoffice.lists.standing()
+    stranger = Broker(alone.address, "stranger").open()
+    stranger.publish(RECENT, standing.recent, retain=True)
+    stranger.publish(SNAPSHOT, spoil(standing.snapshot), retain=True)
+    stranger.publish(VERSION, b"104", retain=True)
+    with alone.scene.following(alone.terminal):
+        wait_until(lambda: _refused(alone.terminal) == code)
+        assert _held(alone.terminal) == before
+    stranger.close()
+    with alone.feed(), alone.scene.following(alone.terminal) as follower:
+        assert follower.wait_for(version(alone.scene), PATIENCE)
+        assert alone.terminal.status().blacklist_refusal is None
+
+
+def test_an_older_list_that_is_retained_again_rolls_nothing_back(alone: Alone) -> None:
+    old = alone.city.backoffice.lists.standing()
+    alone.change(103)
+    with alone.feed(), alone.scene.following(alone.terminal) as follower:
+        assert follower.wait_for(version(alone.scene), PATIENCE)
+    newest = _held(alone.terminal)
+    stranger = Broker(alone.address, "stranger").open()
+    for topic in (RECENT, SNAPSHOT):
+        stranger.publish(topic, old.snapshot, retain=True)
+    stranger.publish(VERSION, b"99999", retain=True)
+    reports: list[int | None] = []
+    pushed = Pushed(alone.terminal, alone.address, WAIT)
+    with Follower(pushed, random=os.urandom, heard=lambda one: reports.append(one.after)):
+        wait_until(lambda: len(reports) >= 2)
+    pushed.close()
+    assert set(reports) == {newest}
+    stranger.close()
+
+
+def _refused(terminal: Terminal) -> str | None:
+    refusal = terminal.status().blacklist_refusal
+    return refusal.code if refusal else None
 
 
 def _held(terminal: Terminal) -> int:
