@@ -23,7 +23,8 @@ def add_arguments(parser: ArgumentParser, _name: str) -> None:
         "--reader",
         metavar="PATTERN",
         action="append",
-        help="serve this reader (repeat for more); default: the settings, else all of PC/SC",
+        help="serve this reader (repeat for more): a part of its PC/SC name, serial:DEVICE or "
+        "sim:PROFILE; default: the settings, else all of PC/SC",
     )
     add_common(parser)
     parser.set_defaults(run=run)

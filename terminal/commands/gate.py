@@ -25,7 +25,10 @@ _PATIENCE = 3600.0
 def add_arguments(parser: ArgumentParser, _name: str) -> None:
     """The options of `gate`."""
     parser.add_argument(
-        "--reader", metavar="PATTERN", help="which reader; default: the settings, else the only one"
+        "--reader",
+        metavar="PATTERN",
+        help="a part of its PC/SC name, serial:DEVICE or sim:PROFILE; default: the settings, else "
+        "the only one",
     )
     parser.add_argument(
         "--taps", type=count, metavar="N", help="end after N taps (default: at Ctrl-C)"

@@ -395,3 +395,14 @@ def test_a_token_that_is_nobodys(
     assert main(command) == ExitCode.USAGE
     assert "says whose it is" in capsys.readouterr().err
     assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("command", ["read", "trace", "shell", "dump", "settle", "agent", "gate"])
+def test_the_help_names_every_kind_of_reader(
+    capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    told = capsys.readouterr().out
+    assert "serial:DEVICE" in told
+    assert "sim:PROFILE" in told
