@@ -34,6 +34,7 @@ from simulator.backoffice.list_desk import ListDesk
 from simulator.backoffice.list_keys import ListKeys
 from simulator.backoffice.money_desk import MoneyDesk
 from simulator.backoffice.national.desk import NationalDesk
+from simulator.backoffice.neighbours import Neighbours
 from simulator.backoffice.operations import Operations
 from simulator.backoffice.proofs import Proofs
 from simulator.backoffice.publisher import ListPolicy, Publisher
@@ -183,6 +184,10 @@ class BackOffice:
     def now(self) -> datetime:
         """The present instant, in Shanghai time."""
         return local(self._now())
+
+    def neighbours(self) -> Neighbours:
+        """A context in which versions that other processes publish are heard of too."""
+        return Neighbours(self.database.engine, self.lists.bell)
 
     def close(self) -> None:
         """Close the database."""

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from threading import Condition
+from uuid import uuid4
 
 from sqlalchemy import event
 from sqlalchemy.orm import Session
+
+from simulator.backoffice.neighbours import tell
 
 Listener = Callable[[], None]
 
 
 class Bell:
-    """Wakes whoever waits for a new version. Safe to share between threads."""
+    """Wakes whoever waits for a new version. Safe to share between threads.
+
+    `name` tells this process from others over the same database, and decides nothing else.
+    """
 
     def __init__(self) -> None:
+        self.name = uuid4().hex
         self._rung = 0
         self._ringing = Condition()
         self._listeners: list[Listener] = []
@@ -26,7 +33,11 @@ class Bell:
             return self._rung
 
     def ring_after(self, session: Session) -> None:
-        """Ring once when the session's transaction is committed, and not if it is undone."""
+        """Ring once when the session's transaction is committed, and not if it is undone.
+
+        It rings in the other processes over the same database too (`neighbours`).
+        """
+        tell(session, self.name)
         event.listen(session, "after_commit", lambda _session: self.ring(), once=True)
 
     def ring(self) -> None:

@@ -68,7 +68,7 @@ class Database:
 
         Raises `SchemaMismatch` or `DatabaseUnavailable`.
         """
-        self._engine = engine
+        self.engine = engine
         # SQLite lets one write at a time; waiting here is fair, waiting there is not.
         self._turn = Lock() if engine.dialect.name == "sqlite" else nullcontext()
         try:
@@ -89,7 +89,7 @@ class Database:
         in the body is not before that of a transaction that was committed earlier. Raises `Refused`
         BUSY when the database cannot do it now and INTERNAL when it may or may not have done it.
         """
-        with self._turn, Session(self._engine) as session:
+        with self._turn, Session(self.engine) as session:
             try:
                 self._alone(session.connection())
                 yield session
@@ -103,7 +103,7 @@ class Database:
 
     def close(self) -> None:
         """Close all connections."""
-        self._engine.dispose()
+        self.engine.dispose()
 
     def _alone(self, connection: Connection) -> None:
         """Wait until no other transaction goes on; SQLite has done that when it began.
@@ -115,9 +115,9 @@ class Database:
             connection.exec_driver_sql(f"LOCK TABLE {_TURN} IN SHARE ROW EXCLUSIVE MODE")
 
     def _prepare(self) -> None:
-        if not inspect(self._engine).has_table(Meta.__tablename__):
-            Base.metadata.create_all(self._engine)
-        with Session(self._engine) as session, session.begin():
+        if not inspect(self.engine).has_table(Meta.__tablename__):
+            Base.metadata.create_all(self.engine)
+        with Session(self.engine) as session, session.begin():
             version = session.get(Meta, _VERSION)
             if version is None:
                 session.add(Meta(name=_VERSION, value=str(SCHEMA_VERSION).encode()))

@@ -96,7 +96,8 @@ def run(
                 prepare(backoffice)
             advance = clock.advance if isinstance(clock, MovableClock) else None
             api = Api(backoffice, admin_token=admin_token, advance=advance)
-            with BrokerFeed(backoffice.lists, broker) if broker else nullcontext():
+            feed = BrokerFeed(backoffice.lists, broker) if broker else nullcontext()
+            with backoffice.neighbours(), feed:
                 _serve(api, listener, announce, secured)
     finally:
         listener.close()

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from random import Random
@@ -20,7 +21,7 @@ from sqlalchemy import text
 
 from backend_client.errors import Refused as RefusedByCentre
 from backend_client.messages import ConfirmRequest, TrialRequest
-from simulator.backoffice import database
+from simulator.backoffice import database, neighbours
 from simulator.backoffice.database import Database, open_engine
 from simulator.backoffice.errors import DatabaseUnavailable, Refused
 from simulator.backoffice.refusals import Refusal
@@ -33,6 +34,7 @@ pytestmark = pytest.mark.integration
 
 BEGIN = datetime(2026, 3, 16, 9, 0, tzinfo=SHANGHAI)
 ROOT = Path(__file__).parents[2]
+PATIENCE = 30.0
 
 
 def opened(url: str, randomness: int = 1) -> SampleCity:
@@ -73,6 +75,57 @@ def test_two_programs_over_one_database_settle_a_bill_once(city: SampleCity, url
     # Nobody is told to come back later because another was at work: each has its turn.
     assert sorted(answers)[:-1] == ["BILL_SETTLED"] * 7
     assert clients[0].account(ref).current_account_fen == 600
+    other.backoffice.close()
+
+
+@pytest.mark.article(18)
+def test_what_one_program_publishes_wakes_who_waits_at_another(
+    city: SampleCity, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(neighbours, "_AGAIN_SECONDS", 0.01)
+    city.card(1)
+    key = CardKey(card_number=sample_ref(1).card_number)
+    other = opened(url, randomness=2)
+    bell = other.backoffice.lists.bell
+    rung = bell.rung
+    with other.backoffice.neighbours(), city.backoffice.neighbours():
+        assert bell.wait(rung, PATIENCE), "whoever begins to listen looks once"
+        rung = bell.rung
+        city.backoffice.staff.report_formal_loss(key)
+        assert bell.wait(rung, PATIENCE)
+        rung = bell.rung
+        with other.backoffice.database.engine.connect() as connection:
+            connection.execute(
+                text(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE query LIKE 'LISTEN%'"
+                )
+            )
+        assert bell.wait(rung, PATIENCE), "whoever was cut off looks again"
+        rung = bell.rung
+        city.backoffice.staff.release_loss(key)
+        assert bell.wait(rung, PATIENCE)
+    other.backoffice.close()
+
+
+def test_a_version_that_is_not_committed_wakes_nobody_and_ones_own_wakes_once(
+    city: SampleCity, url: str
+) -> None:
+    city.card(1)
+    key = CardKey(card_number=sample_ref(1).card_number)
+    other = opened(url, randomness=2)
+    own, theirs = city.backoffice.lists.bell, other.backoffice.lists.bell
+    begun = own.rung, theirs.rung
+    with other.backoffice.neighbours(), city.backoffice.neighbours():
+        assert own.wait(begun[0], PATIENCE)
+        assert theirs.wait(begun[1], PATIENCE)
+        own_rung, their_rung = own.rung, theirs.rung
+        with suppress(ZeroDivisionError), city.backoffice.database.transaction() as session:
+            city.backoffice.publisher.publish(session, BEGIN, prolong=True)
+            raise ZeroDivisionError
+        city.backoffice.staff.report_formal_loss(key)
+        assert theirs.wait(their_rung, PATIENCE)
+        assert (own.rung, theirs.rung) == (own_rung + 1, their_rung + 1)
     other.backoffice.close()
 
 

@@ -159,7 +159,7 @@ def break_commits(
     city: SampleCity, monkeypatch: pytest.MonkeyPatch, *, done: bool, sqlstate: str | None
 ) -> None:
     """Let every commit fail: after it was done, or instead of it."""
-    dialect = city.backoffice.database._engine.dialect
+    dialect = city.backoffice.database.engine.dialect
     commit, rollback = dialect.do_commit, dialect.do_rollback
 
     def broken(connection: PoolProxiedConnection) -> None:
