@@ -1,7 +1,8 @@
-"""`ssct gate`: open a transit gate. No screens: one decision a tap, until Ctrl-C."""
+"""`ssct gate`: open a transit gate. No screens: one decision a tap, until SIGTERM or Ctrl-C."""
 
 from __future__ import annotations
 
+import signal
 import sys
 import threading
 from argparse import ArgumentParser, Namespace
@@ -72,6 +73,7 @@ def run(args: Namespace) -> ExitCode:
             gate, book = open_gate(settings.gate, terminal, sam, table)
             reader = open_reader(args.reader, settings.reader)
             every = settings.gate.upload_every.total_seconds()
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
             with ExitStack() as running, suppress(KeyboardInterrupt):
                 running.enter_context(followed(settings, terminal))
                 running.enter_context(_Keeper(terminal, book, every))

@@ -23,6 +23,27 @@ def test_the_settings_of_a_kiosk_load_as_they_are() -> None:
     assert not settings.kiosk.screen_pin
 
 
+def test_the_settings_of_an_agent_and_a_gate_load_as_they_are() -> None:
+    agent = load_settings(DEPLOY / "agent.toml", {})
+    assert (agent.security.production, agent.security.sam) == (True, "psam")
+    assert agent.agent.unchanged_pages == ()
+    gate = load_settings(DEPLOY / "gate.toml", {})
+    assert (gate.gate.sam, gate.gate.needs_list) == ("psam", True)
+
+
+@pytest.mark.parametrize("face", ["kiosk", "agent", "gate"])
+def test_a_unit_starts_the_face_with_its_settings_where_it_may_write(face: str) -> None:
+    unit = (DEPLOY / f"ssct-{face}.service").read_text("utf-8")
+    started = re.search(r"^ExecStart=/opt/ssct/venv/bin/ssct (\S+) --settings (\S+)", unit, re.M)
+    state = re.search(r"^StateDirectory=(\S+)$", unit, re.M)
+    assert started is not None
+    assert state is not None
+    assert (started[1], started[2]) == (face, f"/etc/ssct/{face}.toml")
+    settings = load_settings(DEPLOY / f"{face}.toml", {})
+    assert settings.terminal.data_dir == Path("/var/lib") / state[1]
+    assert "LimitCORE=0\n" in unit
+
+
 def test_the_browser_may_open_the_kiosks_page_and_nothing_else() -> None:
     policy = json.loads((DEPLOY / "chromium-policy.json").read_text("utf-8"))
     port = load_settings(DEPLOY / "kiosk.toml", {}).kiosk.port
