@@ -41,6 +41,7 @@ def test_a_unit_starts_the_face_with_its_settings_where_it_may_write(face: str) 
     assert (started[1], started[2]) == (face, f"/etc/ssct/{face}.toml")
     settings = load_settings(DEPLOY / f"{face}.toml", {})
     assert settings.terminal.data_dir == Path("/var/lib") / state[1]
+    assert f"[{face}]={settings.terminal.data_dir}" in (DEPLOY / "install").read_text("utf-8")
     assert "LimitCORE=0\n" in unit
 
 
