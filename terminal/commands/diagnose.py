@@ -15,6 +15,7 @@ from terminal.exit_codes import ExitCode
 if TYPE_CHECKING:
     from terminal.app import Terminal
     from terminal.diagnose import ProbeResult
+    from terminal.settings import SecuritySettings
 
 
 def add_arguments(parser: ArgumentParser, _name: str) -> None:
@@ -48,14 +49,26 @@ def _terminal_probes(args: Namespace) -> list[ProbeResult]:
     try:
         settings = open_settings(args)
         results.append(ProbeResult(name, Status.OK, f"profile {settings.terminal.profile}"))
+        results.append(_keys(settings.security))
         name = "store"
-        with open_terminal(settings, recover=False) as terminal:
+        with open_terminal(settings, recover=False, proves_cards=False) as terminal:
             results.append(ProbeResult(name, Status.OK, str(settings.terminal.data_dir)))
             results += [_back_office(terminal), _blacklist(terminal)]
     except TerminalError as error:
         told = explain(error)
         results.append(ProbeResult(name, Status.FAIL, told.detail or told.text.en, told.remedy))
     return results
+
+
+def _keys(settings: SecuritySettings) -> ProbeResult:
+    """Where the keys are that prove a social security card."""
+    from terminal.diagnose import ProbeResult, Status
+
+    if settings.sam == "psam" and not settings.psam_reader:
+        finding = "[security] psam_reader names no reader: no social security card can be proved"
+        return ProbeResult("keys", Status.WARN, finding, "Name it; a gate needs none.")
+    where = settings.psam_reader if settings.sam == "psam" else ""
+    return ProbeResult("keys", Status.OK, f"{settings.sam} {where}".rstrip())
 
 
 def _back_office(terminal: Terminal) -> ProbeResult:

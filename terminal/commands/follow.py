@@ -26,7 +26,7 @@ def run(args: Namespace) -> ExitCode:
     from terminal.commands.opening import open_follower, open_settings, open_terminal
 
     settings = open_settings(args)
-    with open_terminal(settings) as terminal:
+    with open_terminal(settings, proves_cards=False) as terminal:
         if terminal.identity is None:
             raise NotEnrolled("no identity")
         head = terminal.blacklist.head()

@@ -31,7 +31,7 @@ def run(args: Namespace) -> ExitCode:
 
     if (args.action == "export") != (args.file is not None):
         raise ConfigurationError("write `ssct journal export FILE`; the others take no file")
-    with open_terminal(open_settings(args), recover=False) as terminal:
+    with open_terminal(open_settings(args), recover=False, proves_cards=False) as terminal:
         if args.action == "check":
             check = terminal.journal.verify_chain()
             print(f"事件 events: {check.events}, 业务 operations: {check.operations}")

@@ -38,7 +38,7 @@ def run(args: Namespace) -> ExitCode:
     from terminal.commands.opening import open_settings, open_terminal
     from terminal.reconciliation import reconcile, repair
 
-    with open_terminal(open_settings(args)) as terminal:
+    with open_terminal(open_settings(args), proves_cards=False) as terminal:
         channel = terminal.centre.channel
         report = reconcile(terminal.journal, channel, args.day, always_lines=args.lines)
         if args.repair and report.differences:

@@ -23,7 +23,7 @@ def run(args: Namespace) -> ExitCode:
     """Print the status."""
     from terminal.commands.opening import open_settings, open_terminal
 
-    with open_terminal(open_settings(args), recover=False) as terminal:
+    with open_terminal(open_settings(args), recover=False, proves_cards=False) as terminal:
         document = _document(terminal.status())
     if args.json:
         import json

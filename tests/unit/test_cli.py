@@ -244,6 +244,34 @@ def test_looking_at_the_terminal_needs_no_psam(
     assert capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("command", "ends"),
+    [
+        (["status"], ExitCode.OK),
+        (["journal", "check"], ExitCode.OK),
+        (["sync"], ExitCode.BACK_OFFICE),
+        (["enrol", "SSCT-DEVELOPMENT"], ExitCode.BACK_OFFICE),
+        (["diagnose"], ExitCode.TERMINAL),
+    ],
+)
+def test_what_proves_no_card_needs_no_psam_to_be_named(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, command: list[str], ends: ExitCode
+) -> None:
+    """A gate has none of its own for social security cards, and is enrolled like any terminal."""
+    gate = (ROOT / "deploy" / "gate.toml").read_text("utf-8")
+    settings = tmp_path / "gate.toml"
+    settings.write_text(
+        gate.replace("/var/lib/ssct-gate", str(tmp_path / "data")).replace(
+            "https://backoffice.example", "http://127.0.0.1:9"
+        ),
+        "utf-8",
+    )
+    assert main([*command, "--settings", str(settings)]) == ends
+    told = capsys.readouterr()
+    assert "TERMINAL_CONFIGURATION" not in told.out + told.err
+    assert "needs [security] psam_reader" not in told.out + told.err
+
+
 def test_verbose_logs_and_traffic_warns(capsys: pytest.CaptureFixture[str]) -> None:
     program = [sys.executable, "-m", "terminal.cli", "read", "--reader", "sim:adult-3.0"]
 
