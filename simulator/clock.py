@@ -23,6 +23,12 @@ class SimulatedClock:
         self._start = start.astimezone(SHANGHAI)
         self._elapsed = timedelta()
         self._lock = Lock()
+        self._listeners: list[Callable[[], None]] = []
+
+    @property
+    def runs(self) -> bool:
+        """Whether time passes by itself too."""
+        return False
 
     def now(self) -> datetime:
         """The present instant, timezone-aware, in Asia/Shanghai."""
@@ -38,6 +44,20 @@ class SimulatedClock:
             raise ValueError("a simulated clock does not go backwards")
         with self._lock:
             self._elapsed += duration
+            listeners = tuple(self._listeners)
+        for listener in listeners:
+            listener()
+
+    def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call `listener` whenever time was moved; the answer ends that."""
+        with self._lock:
+            self._listeners.append(listener)
+
+        def leave() -> None:
+            with self._lock:
+                self._listeners.remove(listener)
+
+        return leave
 
     def sleep(self, seconds: float) -> None:
         """Let `seconds` pass at once. Raises `ValueError` when they are negative."""
@@ -54,6 +74,11 @@ class RunningClock(SimulatedClock):
         super().__init__(start)
         self._seconds = seconds
         self._began = seconds()
+
+    @property
+    def runs(self) -> bool:
+        """Whether time passes by itself too."""
+        return True
 
     def now(self) -> datetime:
         """The present instant."""

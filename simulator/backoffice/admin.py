@@ -226,10 +226,11 @@ class Admin:
             duration = _instant(fields["until"], "/until") - self._now()
         else:
             duration = timedelta(seconds=fields["advance_seconds"])
+        if duration < timedelta():
+            raise bad_request("/until", "minimum")  # time does not return
         if self._now() + duration > _LAST:
             raise bad_request("", "maximum")
-        if duration > timedelta():
-            self._advance(duration)
+        self._advance(duration)
         return reply_with(ServerTime(self._now()))
 
 

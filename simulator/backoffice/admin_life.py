@@ -90,7 +90,11 @@ class LifeAdmin:
                 },
             ),
             "/applications/made": _route(
-                "made", _PROGRESS, self._make, "制卡 The card is made (11, 23)", _STEP
+                "made",
+                _PROGRESS,
+                self._make,
+                "制卡 The card is made (11, 23)",
+                _STEP | {Refusal.CARD_EXISTS},
             ),
             "/applications/issued": _route(
                 "issue",

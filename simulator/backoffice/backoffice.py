@@ -1,8 +1,9 @@
 """The reference back office: its parts put together.
 
 `BackOffice` composes register, publisher, ledger and the rest over one database. `desk`, `life`,
-`lists`, `money` and `national` are what terminals may ask, `staff` and `clerks` what staff may do.
-Time, randomness, database and the sealing key are handed in.
+`lists`, `money` and `national` are what terminals may ask, `staff` and `clerks` what staff may do;
+`deadlines` is what a `DeadlineWatch` works with. Time, randomness, database and the sealing key are
+handed in.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from simulator.backoffice.bills import Bills
 from simulator.backoffice.clerks import Clerks
 from simulator.backoffice.database import Database
 from simulator.backoffice.days import Counting, local
+from simulator.backoffice.deadlines import Deadlines
 from simulator.backoffice.desk import TerminalDesk
 from simulator.backoffice.ecards import Ecards
 from simulator.backoffice.errors import StartupError
@@ -36,6 +38,7 @@ from simulator.backoffice.money_desk import MoneyDesk
 from simulator.backoffice.national.desk import NationalDesk
 from simulator.backoffice.neighbours import Neighbours
 from simulator.backoffice.operations import Operations
+from simulator.backoffice.overdue import Overdue
 from simulator.backoffice.proofs import Proofs
 from simulator.backoffice.publisher import ListPolicy, Publisher
 from simulator.backoffice.register import Register
@@ -94,12 +97,16 @@ class BackOffice:
         except StartupError:
             self.database.close()
             raise
-        bell = Bell()
+        bell, deadlines = Bell(), Bell()
         self._now = now
         self.bills = Bills(vault)
-        self.register = Register(vault, rules.counting)
+        self.register = Register(vault, rules.counting, deadlines)
         self.publisher = Publisher(rules.blacklist, keys, self.register, vault, bell)
-        applications = Applications(self.register, self.publisher, self.figures, vault)
+        overdue = Overdue(self.figures.calendar, deadlines)
+        applications = Applications(self.register, self.publisher, self.figures, vault, overdue)
+        self.deadlines = Deadlines(
+            self.database, now=self.now, register=self.register, overdue=overdue, bell=deadlines
+        )
         ecards = Ecards(vault, random)
         terminals = Terminals(vault, self.publisher, random, rules.development_code, authority)
         self.hsm = HsmDesk(self.database)

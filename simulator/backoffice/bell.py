@@ -1,4 +1,7 @@
-"""The bell that rings when a new version of the blacklist is out, after its transaction's end."""
+"""A bell that rings when there is news, after the end of the transaction that has brought it.
+
+One rings for a new version of the blacklist, another one for a new deadline.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ Listener = Callable[[], None]
 
 
 class Bell:
-    """Wakes whoever waits for a new version. Safe to share between threads.
+    """Wakes whoever waits for news. Safe to share between threads.
 
     `name` tells this process from others over the same database, and decides nothing else.
     """
@@ -49,8 +52,11 @@ class Bell:
         for listener in listeners:
             listener()
 
-    def wait(self, rung: int, seconds: float) -> bool:
-        """Wait until it has rung more often than `rung`; False when it has not in that time."""
+    def wait(self, rung: int, seconds: float | None) -> bool:
+        """Wait until it has rung more often than `rung`; False when it has not in that time.
+
+        None waits however long it takes.
+        """
         with self._ringing:
             return self._ringing.wait_for(lambda: self._rung > rung, seconds)
 

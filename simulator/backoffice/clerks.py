@@ -15,7 +15,8 @@ from backend_client.life_messages import ApplicationProgress
 from backend_client.messages import CardRef, CardStatus
 from simulator.backoffice.applicant import Applicant
 from simulator.backoffice.application import Cause, Department, Verdict
-from simulator.backoffice.applications import Applications, Correction, Wanted, id_of
+from simulator.backoffice.application_rows import application_history, find_application, id_of
+from simulator.backoffice.applications import Applications, Correction, Wanted
 from simulator.backoffice.database import Database
 from simulator.backoffice.ecards import Ecards
 from simulator.backoffice.errors import Refused
@@ -124,7 +125,7 @@ class Clerks:
     ) -> ApplicationProgress:
         """One department's verdict (Article 10)."""
         with self._database.transaction() as session:
-            row = self._applications.find(session, application_id)
+            row = find_application(session, application_id)
             verdict = Verdict(passed, "" if passed else reason, self._now())
             self._applications.judge(
                 session, row, department, verdict, correction or Correction(), by
@@ -132,9 +133,12 @@ class Clerks:
             return self._applications.progress(session, row)
 
     def make(self, application_id: str, new: CardRef, by: By = CENTRE) -> ApplicationProgress:
-        """The card is made and waits for its holder (Articles 11, 23)."""
+        """The card is made and waits for its holder (Articles 11, 23).
+
+        A card that is not new is refused with CARD_EXISTS; the application goes on with another.
+        """
         with self._database.transaction() as session:
-            row = self._applications.find(session, application_id)
+            row = find_application(session, application_id)
             self._applications.make(session, row, new, by, self._now())
             return self._applications.progress(session, row)
 
@@ -144,7 +148,7 @@ class Clerks:
         """The card is handed out; the one before it is void for ever (Articles 11, 23)."""
         with self._database.transaction() as session:
             now = self._now()
-            row = self._applications.find(session, application_id)
+            row = find_application(session, application_id)
             card = self._applications.issue(session, row, by, now, activated=activated)
             return self._issued(session, row, card, now)
 
@@ -161,33 +165,33 @@ class Clerks:
     def withdraw(self, application_id: str, by: By = COMMUNITY_POINT) -> ApplicationProgress:
         """The applicant does not want it any more."""
         with self._database.transaction() as session:
-            row = self._applications.find(session, application_id)
+            row = find_application(session, application_id)
             self._applications.withdraw(session, row, by, self._now())
             return self._applications.progress(session, row)
 
     def progress(self, application_id: str) -> ApplicationProgress:
         """How far an application is."""
         with self._database.transaction() as session:
-            row = self._applications.find(session, application_id)
+            row = find_application(session, application_id)
             return self._applications.progress(session, row)
 
     def history(self, application_id: str) -> tuple[ApplicationLine, ...]:
         """The application's audit trail, oldest first: what, when, where, by whom and why."""
         with self._database.transaction() as session:
-            row = self._applications.find(session, application_id)
+            row = find_application(session, application_id)
             return tuple(
                 ApplicationLine(
                     e.at, e.event, e.article, e.channel, e.actor, e.reason, e.before, e.after
                 )
-                for e in self._applications.history(session, row)
+                for e in application_history(session, row)
             )
 
     def overdue(self) -> tuple[OverdueLine, ...]:
         """Every duty that was not met in time, oldest first (Articles 10, 11, 23, 27)."""
         with self._database.transaction() as session:
-            self._applications.note_overdue(session, self._now())
+            self._applications.overdue.note(session, self._now())
             lines = []
-            for each in self._applications.overdue(session):
+            for each in self._applications.overdue.noted(session):
                 row = session.get_one(ApplicationRow, each.application)
                 lines.append(
                     OverdueLine(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Protocol, runtime_checkable
 
@@ -20,4 +21,13 @@ class MovableClock(Clock, Protocol):
 
     def advance(self, duration: timedelta) -> None:
         """Let time pass."""
+        ...
+
+    @property
+    def runs(self) -> bool:
+        """Whether time passes by itself too."""
+        ...
+
+    def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call `listener`, which is quick, whenever time was moved; the answer ends that."""
         ...

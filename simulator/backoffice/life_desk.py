@@ -74,7 +74,7 @@ class LifeDesk:
 
     def catalogue(self) -> Catalogue:
         """Services, service banks and service points (Article 15)."""
-        return self._applications.catalogue
+        return self._applications.services.catalogue
 
     def standing(self, caller: Caller, query: StandingQuery) -> Standing:
         """Where each function of the holder's card stands, and what is under way."""
@@ -177,13 +177,13 @@ class LifeDesk:
         return LifeResult(request_id, life.state.value, life.until, now)
 
     def _standing(self, session: Session, card: Card, now: datetime) -> Standing:
-        self._applications.note_overdue(session, now)
+        self._applications.overdue.note(session, now)
         life = state_at(life_of(card), now)
         return Standing(
             state=life.state.value,
             state_until=life.until,
             bank_function=cast(BankFunctionState, card.bank),
-            bank=self._applications.bank_name(card.service_bank),
+            bank=self._applications.services.bank_name(card.service_bank),
             has_ecard=self._ecards.exists(session, card.holder),
             photo_due=self._photo_due(session, card),
             applications=self._applications.of_holder(session, card.holder),

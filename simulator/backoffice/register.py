@@ -1,8 +1,8 @@
 """The register of cards: finding one, where it stands, and letting events happen to it.
 
 Every method works in the caller's transaction. An event is decided by `lifecycle` and written into
-the audit trail with who, where, when and why; a temporary loss that has lapsed in between gets its
-line first.
+the audit trail with who, where, when and why. The lapse of a temporary loss is an event as well, at
+its own instant: `note_lapse` and `note_lapses` write it, and nothing else is written before it.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from backend_client.codec import decode, encode
 from backend_client.messages import CardRef, CardStatus
 from simulator.backoffice.bank_function import BankEvent, BankFunction, bank_transition
+from simulator.backoffice.bell import Bell
 from simulator.backoffice.days import Counting
 from simulator.backoffice.errors import Refused
 from simulator.backoffice.lifecycle import (
@@ -32,6 +33,7 @@ from simulator.backoffice.lifecycle import (
 )
 from simulator.backoffice.refusals import Refusal
 from simulator.backoffice.schema import Card, Holder, LifeEvent
+from simulator.backoffice.schema_life import ApplicationRow
 from simulator.backoffice.vault import Vault
 
 
@@ -48,11 +50,15 @@ TIME = By(Channel.TIME, "calendar")
 
 
 class Register:
-    """Holders and cards. `counting` is how the days of a temporary loss are counted."""
+    """Holders and cards. `counting` is how the days of a temporary loss are counted.
 
-    def __init__(self, vault: Vault, counting: Counting) -> None:
+    `deadlines` rings when a loss that will lapse is written down.
+    """
+
+    def __init__(self, vault: Vault, counting: Counting, deadlines: Bell) -> None:
         self._vault = vault
         self._counting = counting
+        self._deadlines = deadlines
 
     def find(self, session: Session, ref: CardRef) -> Card:
         """The card of that id and that number. Raises `Refused` CARD_UNKNOWN."""
@@ -117,13 +123,7 @@ class Register:
         Raises `Refused` CARD_EXISTS, or HOLDER_HAS_CARD: a new card makes the one before it void
         (Article 23), so nobody has two.
         """
-        id_index = self._vault.index("card_id", ref.card_id)
-        number_index = self._vault.index("card_number", ref.card_number)
-        known = select(Card.id).where(
-            (Card.id_index == id_index) | (Card.number_index == number_index)
-        )
-        if session.scalar(known) is not None:
-            raise Refused(Refusal.CARD_EXISTS)
+        id_index, number_index = self.new(session, ref)
         live = select(Card.id).where(Card.holder == holder, Card.state != State.VOID)
         if state is not State.VOID and session.scalar(live) is not None:
             raise Refused(Refusal.HOLDER_HAS_CARD)
@@ -141,6 +141,25 @@ class Register:
         session.add(_line(card, by, at, "issue", 11, "", state))
         return card
 
+    def new(self, session: Session, ref: CardRef) -> tuple[bytes, bytes]:
+        """The blind indexes of id and number of a card that nobody has.
+
+        Raises `Refused` CARD_EXISTS where either is a card's in the register, or that of a card
+        which is made and waits for the holder who applied for it.
+        """
+        id_index = self._vault.index("card_id", ref.card_id)
+        number_index = self._vault.index("card_number", ref.card_number)
+        known = select(Card.id).where(
+            (Card.id_index == id_index) | (Card.number_index == number_index)
+        )
+        waits = select(ApplicationRow.id).where(
+            (ApplicationRow.made_id_index == id_index)
+            | (ApplicationRow.made_number_index == number_index)
+        )
+        if session.scalar(known) is not None or session.scalar(waits) is not None:
+            raise Refused(Refusal.CARD_EXISTS)
+        return id_index, number_index
+
     def ref(self, card: Card) -> CardRef:
         """Card id and card number."""
         return decode(CardRef, self._vault.open(card.sealed, "cards", card.id_index))
@@ -149,21 +168,40 @@ class Register:
         self, session: Session, card: Card, event: Event, by: By, at: datetime
     ) -> Transition:
         """Let an event happen to a card. Raises `LifecycleError`."""
+        self.note_lapse(session, card, at)
         change = transition(life_of(card), event, by.channel, at, counting=self._counting)
-        lapsed = lapse(life_of(card), at)
-        if lapsed is not None:
-            _record(session, card, lapsed, TIME)
         _record(session, card, change, by)
+        if change.after.until is not None:
+            self._deadlines.ring_after(session)
         if change.after.state is State.VOID:
             card.bank = BankFunction.CLOSED
         return change
+
+    def note_lapse(self, session: Session, card: Card, now: datetime) -> None:
+        """Write down that the card's temporary loss has lapsed, where it has (Article 18)."""
+        lapsed = lapse(life_of(card), now)
+        if lapsed is not None:
+            _record(session, card, lapsed, TIME)
+
+    def note_lapses(self, session: Session, now: datetime, at_most: int) -> int:
+        """Write down the lapses up to now of so many cards, the oldest first; how many it were."""
+        over = select(Card).where(Card.until <= now).order_by(Card.until, Card.id)
+        cards = session.scalars(over.limit(at_most)).all()
+        for card in cards:
+            self.note_lapse(session, card, now)
+        session.flush()
+        return len(cards)
+
+    def next_lapse(self, session: Session) -> datetime | None:
+        """When the next temporary loss lapses, None while there is none."""
+        return session.scalar(select(func.min(Card.until)))
 
     def happen_to_bank_function(
         self, session: Session, card: Card, event: BankEvent, by: By, at: datetime
     ) -> None:
         """Note what a service bank reports (Articles 14, 20). Raises `LifecycleError`."""
-        life = state_at(life_of(card), at)
-        if life.state is State.VOID:
+        self.note_lapse(session, card, at)
+        if card.state == State.VOID:
             raise Refused(Refusal.CARD_VOID)
         before = BankFunction(card.bank)
         card.bank = bank_transition(before, event)

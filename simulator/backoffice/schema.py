@@ -20,7 +20,9 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_VERSION = 7
+from simulator.backoffice.days import local
+
+SCHEMA_VERSION = 8
 """Counts up with every change of a table; a database of another version is refused."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -28,7 +30,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 class Instant(TypeDecorator[datetime]):
-    """A timezone-aware instant, stored as microseconds since 1970 in UTC."""
+    """A timezone-aware instant, stored as microseconds since 1970; read in Shanghai time."""
 
     impl = BigInteger
     cache_ok = True
@@ -38,8 +40,8 @@ class Instant(TypeDecorator[datetime]):
         return None if value is None else (value - _EPOCH) // _MICROSECOND
 
     def process_result_value(self, value: int | None, _dialect: Dialect) -> datetime | None:
-        """The instant of stored microseconds, in UTC."""
-        return None if value is None else _EPOCH + value * _MICROSECOND
+        """The instant of stored microseconds, in Shanghai time."""
+        return None if value is None else local(_EPOCH + value * _MICROSECOND)
 
 
 class Base(DeclarativeBase):
@@ -127,7 +129,7 @@ class Card(Base):
     number_index: Mapped[bytes] = mapped_column(unique=True)
     sealed: Mapped[bytes]
     state: Mapped[str]
-    until: Mapped[datetime | None]
+    until: Mapped[datetime | None] = mapped_column(index=True)
     resumes: Mapped[str | None]
     bank: Mapped[str]
     service_bank: Mapped[str | None]

@@ -15,7 +15,8 @@ class ApplicationRow(Base):
 
     `holder` is None until the first card of a new holder is issued; `ssn_index` finds both. `card`
     is the card there was, None for a first one. `sealed` is what the applicant said and, once the
-    card is made, which card it is. `due_at` is the next instant at which a duty may be overdue.
+    card is made, which card it is; while that one waits for its holder the blind indexes of its id
+    and number are there. `due_at` is the next instant at which a duty may be overdue.
     """
 
     __tablename__ = "applications"
@@ -33,6 +34,8 @@ class ApplicationRow(Base):
     bank: Mapped[str | None]
     point: Mapped[str | None]
     sealed: Mapped[bytes]
+    made_id_index: Mapped[bytes | None] = mapped_column(unique=True)
+    made_number_index: Mapped[bytes | None] = mapped_column(unique=True)
     due_at: Mapped[datetime | None] = mapped_column(index=True)
 
 

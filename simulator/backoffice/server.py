@@ -35,6 +35,7 @@ from simulator.backoffice.backoffice import BackOffice, Rules
 from simulator.backoffice.broker_feed import BrokerFeed
 from simulator.backoffice.clocks import Clock, MovableClock
 from simulator.backoffice.database import open_engine
+from simulator.backoffice.deadlines import DeadlineWatch
 from simulator.backoffice.errors import AuthorityUnusable, CannotListen
 from simulator.backoffice.figures import load_figures
 from simulator.backoffice.keys import load_or_create_key
@@ -73,9 +74,9 @@ def run(
 
     `port` 0 takes a free one. `prepare` may fill the register before anybody is served. `announce`
     is called with host and port as soon as connections are accepted. With a clock that has
-    `advance` the route /admin/v1/clock moves it. `tls` is an authority's directory with a server's
-    pair (`authority.py`). On a `broker` the blacklist is published too. Raises `StartupError`, and
-    `BrokerUnreachable`.
+    `advance` the route /admin/v1/clock moves it. Deadlines raise their events when they pass. `tls`
+    is an authority's directory with a server's pair (`authority.py`). On a `broker` the blacklist
+    is published too. Raises `StartupError`, and `BrokerUnreachable`.
     """
     clock = clock or _MachineClock()
     secured = None if tls is None else _tls_context(tls)
@@ -97,7 +98,8 @@ def run(
             advance = clock.advance if isinstance(clock, MovableClock) else None
             api = Api(backoffice, admin_token=admin_token, advance=advance)
             feed = BrokerFeed(backoffice.lists, broker) if broker else nullcontext()
-            with backoffice.neighbours(), feed:
+            watch = DeadlineWatch(backoffice.deadlines, clock)
+            with backoffice.neighbours(), feed, watch:
                 _serve(api, listener, announce, secured)
     finally:
         listener.close()

@@ -215,7 +215,7 @@ class StaffDesk:
             now = self._now()
             card = self._found(session, key)
             if bank is not None:
-                self._applications.choose_bank(card, bank)
+                self._applications.services.choose_bank(card, bank)
             self._register.happen_to_bank_function(session, card, event, by, now)
             return self._register.status(card, now)
 
@@ -243,6 +243,8 @@ class StaffDesk:
         """The card's audit trail, oldest first: what, when, where, by whom and why."""
         with self._database.transaction() as session:
             card = self._found(session, key)
+            self._register.note_lapse(session, card, self._now())
+            session.flush()
             lines = select(LifeEvent).where(LifeEvent.card == card.id).order_by(LifeEvent.id)
             return tuple(_history_line(line) for line in session.scalars(lines))
 

@@ -7,11 +7,13 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -103,10 +105,11 @@ class Office:
         return printed
 
 
-def start(directory: Path) -> Office:
+def start(directory: Path, *, errors: int | None = None) -> Office:
     process = subprocess.Popen(
         [sys.executable, "-c", PROGRAM, str(directory), BEGIN.isoformat()],
         stdout=subprocess.PIPE,
+        stderr=errors,
         text=True,
         cwd=Path(__file__).parents[2],
     )
@@ -169,6 +172,32 @@ def test_the_story_of_a_card_over_http(office: Office) -> None:
     staff(transport, "/clock", until=(BEGIN + timedelta(days=6)).isoformat())
     assert client.card_status(ref).state == "active"
     transport.close()
+
+
+@pytest.mark.article(18)
+@pytest.mark.article(23)
+@pytest.mark.article(27)
+def test_deadlines_raise_events_though_nobody_asks_and_they_outlive_the_process(
+    tmp_path: Path,
+) -> None:
+    office = start(tmp_path, errors=subprocess.STDOUT)
+    transport = office.transport
+    numbers = [sample_ref(serial).card_number for serial in (1, 2)]
+    staff(transport, "/losses", card_number=numbers[0], kind="temporary")
+    staff(transport, "/applications", card_number=numbers[1], cause="damaged")
+    staff(transport, "/clock", until="2026-04-01T00:00:00+08:00")
+    transport.close()
+    assert office.process.stdout is not None
+    assert office.process.stdout.readline() == (
+        "application A00000001: make is overdue (Article 23)\n"
+    )
+    office.process.kill()
+    office.process.communicate(timeout=30)
+    with closing(sqlite3.connect(tmp_path / "office.db")) as kept:
+        found = kept.execute("SELECT event FROM life_events ORDER BY id").fetchall()
+        duties = kept.execute("SELECT duty, article FROM overdue_duties").fetchall()
+    assert ("lapse",) in found
+    assert duties == [("make", 23)]
 
 
 def test_terminals_settle_side_by_side(office: Office) -> None:

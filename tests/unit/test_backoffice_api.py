@@ -357,8 +357,10 @@ def test_staff_let_a_simulated_clock_go_on(city: SampleCity) -> None:
     assert staff(city, "/clock", advance_seconds=60)[1]["now"] == "2026-03-16T09:01:00+08:00"
     until = "2026-03-22T00:00:00+08:00"
     assert staff(city, "/clock", until=until)[1]["now"] == until
-    # Time does not return: an instant that has passed changes nothing.
-    assert staff(city, "/clock", until="2026-03-17T00:00:00+08:00")[1]["now"] == until
+    assert staff(city, "/clock", until=until)[0] == 200
+    status, refused = staff(city, "/clock", until="2026-03-21T23:59:59+08:00")
+    assert (status, refused["code"]) == (400, "BAD_REQUEST")  # time does not return
+    assert city.clock.now().isoformat() == until
 
 
 def test_a_real_clock_is_not_moved(city: SampleCity) -> None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from random import Random
+from threading import Event
+from time import monotonic
 
 import pytest
+from sqlalchemy import select
 
 from backend_client.client import BackendClient
 from backend_client.errors import Refused as RefusedByCentre
@@ -24,21 +28,26 @@ from backend_client.life_messages import (
     StandingQuery,
 )
 from backend_client.messages import CardRef
+from simulator.backoffice import deadlines
 from simulator.backoffice.applicant import Applicant, Document, PersonClass
 from simulator.backoffice.application import Cause as Reason
 from simulator.backoffice.application import Department
 from simulator.backoffice.applications import Correction, Wanted
 from simulator.backoffice.bank_function import BankEvent
 from simulator.backoffice.database import open_engine
+from simulator.backoffice.deadlines import DeadlineWatch
 from simulator.backoffice.ecards import CODE_LIFETIME, SESSION_LIFETIME, WRONG_PINS
 from simulator.backoffice.errors import Refused
 from simulator.backoffice.lifecycle import Channel
+from simulator.backoffice.lifecycle import Event as LifeStep
 from simulator.backoffice.proofs import CLAIMS_A_DAY, CLAIMS_AN_HOUR
 from simulator.backoffice.refusals import Refusal
 from simulator.backoffice.register import By
 from simulator.backoffice.sample import SampleCity, sample_ref
+from simulator.backoffice.schema import LifeEvent
+from simulator.backoffice.schema_life import OverdueRow
 from simulator.backoffice.staff import CardKey
-from simulator.clock import SHANGHAI, SimulatedClock
+from simulator.clock import SHANGHAI, RunningClock, SimulatedClock
 
 BEGIN = datetime(2026, 3, 16, 9, 0, tzinfo=SHANGHAI)
 LOSS_ENDS = datetime(2026, 3, 22, tzinfo=SHANGHAI)
@@ -663,6 +672,184 @@ def test_what_was_done_in_time_is_never_overdue(city: SampleCity) -> None:
     clerks.make(application, sample_ref(2))
     city.clock.advance(timedelta(days=99))
     assert clerks.overdue() == ()
+
+
+def line_of(city: SampleCity, ref: CardRef, event: str) -> list[tuple[datetime, str, str]]:
+    found = city.backoffice.staff.history(key(ref))
+    return [(line.at, line.channel, line.after) for line in found if line.event == event]
+
+
+@pytest.mark.article(18)
+def test_a_loss_that_lapses_is_an_event_at_its_instant(city: SampleCity) -> None:
+    ref, staff = city.card(1), city.backoffice.staff
+    staff.report_temporary_loss(key(ref))
+    city.clock.advance(LOSS_ENDS - timedelta(microseconds=1) - city.clock.now())
+    assert line_of(city, ref, "lapse") == []
+    city.clock.advance(timedelta(days=1))
+    lapsed = [(LOSS_ENDS, "time", "active")]
+    assert line_of(city, ref, "lapse") == lapsed
+    staff.bank_event(key(ref), BankEvent.OPEN)
+    staff.report_temporary_loss(key(ref))
+    assert line_of(city, ref, "lapse") == lapsed, "once"
+
+
+@pytest.fixture
+def watched(city: SampleCity) -> Iterator[SampleCity]:
+    with DeadlineWatch(city.backoffice.deadlines, city.clock):
+        yield city
+
+
+def passed(city: SampleCity, until: datetime) -> None:
+    """Let time pass up to an instant, and wait for the watch to raise what falls due then."""
+    bell = city.backoffice.deadlines.bell
+    before = raised(city)
+    city.clock.advance(until - city.clock.now())
+    rung = bell.rung
+    while raised(city) == before:
+        assert bell.wait(rung, 30), "nothing was raised"
+        rung = bell.rung
+
+
+def raised(city: SampleCity) -> tuple[int, int]:
+    """How many lapses and how many overdue duties are written down, without asking for more."""
+    with city.backoffice.database.transaction() as session:
+        lapses = select(LifeEvent.id).where(LifeEvent.event == "lapse")
+        return len(session.scalars(lapses).all()), len(session.scalars(select(OverdueRow)).all())
+
+
+@pytest.mark.article(18)
+def test_the_watch_raises_a_lapse_when_its_time_has_come(watched: SampleCity) -> None:
+    ref = watched.card(1)
+    watched.backoffice.staff.report_temporary_loss(key(ref))
+    passed(watched, LOSS_ENDS)
+    assert raised(watched) == (1, 0)
+    assert line_of(watched, ref, "lapse") == [(LOSS_ENDS, "time", "active")]
+
+
+@pytest.mark.article(10)
+@pytest.mark.article(11)
+@pytest.mark.article(27)
+def test_the_watch_raises_an_overdue_duty_once_and_into_the_audit_trail(
+    watched: SampleCity,
+) -> None:
+    clerks = watched.backoffice.clerks
+    application = clerks.apply_first(APPLICANT).application_id
+    due = datetime(2026, 3, 20, tzinfo=SHANGHAI)
+    passed(watched, due)
+    (line,) = clerks.overdue()
+    assert (line.due_at, line.raised_at, line.duty) == (due, due, "verify")
+    verified(watched, application)
+    passed(watched, datetime(2026, 4, 21, tzinfo=SHANGHAI))
+    assert [line.duty for line in clerks.overdue()] == ["verify", "make"]
+    told = [
+        (line.event, line.reason, line.article, line.channel, line.before, line.after)
+        for line in clerks.history(application)
+        if line.event == "overdue"
+    ]
+    assert told == [
+        ("overdue", "verify", 10, "time", "verifying", "verifying"),
+        ("overdue", "make", 11, "time", "making", "making"),
+    ]
+
+
+@pytest.mark.article(23)
+def test_the_watch_hears_of_a_deadline_that_is_sooner_than_the_one_it_waits_for(
+    watched: SampleCity,
+) -> None:
+    ref, other = watched.card(1), watched.card(2)
+    watched.backoffice.clerks.apply_for(key(ref), Reason.DAMAGED)
+    watched.backoffice.staff.report_temporary_loss(key(other))
+    passed(watched, LOSS_ENDS)
+    assert raised(watched) == (1, 0)
+    passed(watched, datetime(2026, 4, 1, tzinfo=SHANGHAI))
+    assert raised(watched) == (1, 1)
+
+
+def test_the_watch_waits_for_a_clock_that_runs_by_itself(database_url: str) -> None:
+    clock = RunningClock(BEGIN, monotonic)
+    city = SampleCity(open_engine(database_url), clock=clock, random=Random(1).randbytes)
+    city.backoffice.staff.report_temporary_loss(key(city.card(1)))
+    clock.advance(LOSS_ENDS - timedelta(seconds=0.5) - clock.now())
+    bell = city.backoffice.deadlines.bell
+    rung = bell.rung
+    with DeadlineWatch(city.backoffice.deadlines, clock):
+        while raised(city) == (0, 0):
+            assert bell.wait(rung, 30), "nothing was raised"
+            rung = bell.rung
+    city.backoffice.close()
+
+
+def test_what_passed_while_nobody_watched_is_raised_in_one_go(
+    city: SampleCity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deadlines, "_AT_ONCE", 2)
+    for serial in range(1, 6):
+        city.backoffice.staff.report_temporary_loss(key(city.card(serial)))
+    application = city.backoffice.clerks.apply_first(APPLICANT).application_id
+    city.clock.advance(timedelta(days=6))
+    assert city.backoffice.deadlines.raise_passed() is None
+    assert raised(city) == (5, 1)
+    assert city.backoffice.deadlines.raise_passed() is None
+    assert raised(city) == (5, 1)
+    verified(city, application)
+    assert city.backoffice.deadlines.raise_passed() == datetime(2026, 4, 22, tzinfo=SHANGHAI)
+
+
+def test_a_watch_that_could_not_write_tries_again(
+    city: SampleCity, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    ref = city.card(1)
+    city.backoffice.staff.report_temporary_loss(key(ref))
+    city.clock.advance(timedelta(days=6))
+    failures = [RuntimeError("a secret"), Refused(Refusal.BUSY)]
+    work, failed = city.backoffice.deadlines.raise_passed, Event()
+
+    def fails_first() -> datetime | None:
+        if failures:
+            failure = failures.pop()
+            failed.set()
+            raise failure
+        return work()
+
+    monkeypatch.setattr(city.backoffice.deadlines, "raise_passed", fails_first)
+    with DeadlineWatch(city.backoffice.deadlines, city.clock):
+        assert failed.wait(30)
+        while raised(city) == (0, 0):
+            city.clock.advance(timedelta(seconds=30))
+    assert "BUSY" in caplog.text
+    assert "RuntimeError" in caplog.text
+    assert "secret" not in caplog.text
+
+
+@pytest.mark.parametrize("what", ["id", "number"])
+def test_a_card_that_is_somebodys_is_not_made_for_another(what: str, city: SampleCity) -> None:
+    clerks, taken, fresh = city.backoffice.clerks, city.card(2), sample_ref(9)
+    ref = replace(fresh, **{f"card_{what}": getattr(taken, f"card_{what}")})
+    application = clerks.apply_for(key(city.card(1)), Reason.DAMAGED).application_id
+    with pytest.raises(Refused) as caught:
+        clerks.make(application, ref)
+    assert caught.value.refusal is Refusal.CARD_EXISTS
+    assert clerks.progress(application).stage == "making"
+    clerks.make(application, fresh)
+    assert clerks.issue(application).new.card == fresh
+
+
+def test_a_card_that_waits_for_its_holder_is_not_made_for_another(city: SampleCity) -> None:
+    clerks, staff, new = city.backoffice.clerks, city.backoffice.staff, sample_ref(9)
+    first, second = (
+        clerks.apply_for(key(city.card(serial)), Reason.DAMAGED).application_id for serial in (1, 2)
+    )
+    clerks.make(first, new)
+    for take in (
+        lambda: clerks.make(second, new),
+        lambda: staff.replace(key(city.card(3)), new, LifeStep.EXCHANGE),
+    ):
+        with pytest.raises(Refused) as caught:
+            take()
+        assert caught.value.refusal is Refusal.CARD_EXISTS
+    clerks.withdraw(first)
+    clerks.make(second, new)
+    assert clerks.issue(second).new.card == new
 
 
 @pytest.mark.article(15)
