@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
@@ -31,6 +31,7 @@ from simulator.backoffice.database import open_engine
 from simulator.backoffice.sample import SampleCity
 from simulator.backoffice.staff import CardKey
 from simulator.backoffice.waiting import Waiting
+from simulator.clock import RunningClock
 from terminal.app import Terminal
 from terminal.clock import SystemClock
 from terminal.following import Follower, LongPoll, Pace
@@ -44,16 +45,6 @@ PATIENCE = 30.0
 
 WAIT = 60.0
 MOSQUITTO = "/usr/sbin/mosquitto"
-
-
-class RealClock:
-    """The machine's clock for a sample city, which cannot be moved."""
-
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-    def advance(self, duration: timedelta) -> None:
-        raise AssertionError(duration)
 
 
 @dataclass
@@ -168,7 +159,11 @@ def listens(port: int) -> bool:
 
 @contextmanager
 def new_city() -> Iterator[SampleCity]:
-    city = SampleCity(open_engine("sqlite://"), clock=RealClock(), random=Random(1).randbytes)
+    city = SampleCity(
+        open_engine("sqlite://"),
+        clock=RunningClock(datetime.now(UTC), time.monotonic),
+        random=Random(1).randbytes,
+    )
     yield city
     city.backoffice.close()
 
