@@ -1,13 +1,17 @@
-"""A receipt printer that is not there: ESC/POS over TCP on this machine, drawn as a picture.
+"""A receipt printer that is not there: ESC/POS, over TCP or a pseudo-terminal, drawn as a picture.
 
-It understands what a receipt needs (reset, Chinese mode, alignment, sizes, QR, feed, cut), answers
-DLE EOT, and can run out of paper or jam. `slips` are the lines of text of each slip that was cut.
+It understands what a receipt needs (reset, Chinese mode, alignment, sizes, QR, feed, cut). It
+answers DLE EOT at once and GS r in its turn; out of paper, open or stuck it keeps what it hears and
+prints it when that is mended, unless DLE ENQ tells it to forget.
 """
 
 from __future__ import annotations
 
 import io
+import os
 import socket
+import tty
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Condition, Thread
@@ -19,7 +23,8 @@ _FONT = Path("/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc")
 _DOT, _LINE, _MARGIN = 12, 30, 16
 """Pixels of a narrow character, of a line, and beside the paper's edge."""
 
-_PAPER_OUT, _COVER_OPEN, _FINE = 0x72, 0x16, 0x12
+_FINE, _COVER_OPEN, _ERROR = 0x12, 0x16, 0x52
+_CUTTER_STUCK, _PAPER_OUT = 0x1A, 0x72
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,32 +49,23 @@ class _Paper:
     qr: str = ""
 
 
-class VirtualPrinter:
-    """Listens on a free port of this machine until it is closed."""
+class PrinterMechanism:
+    """What the printer does with bytes, on whatever line they come.
+
+    `slips` are the lines of each slip that was cut. `has_paper`, `cover_open` and `jammed` are its
+    troubles; `jams_after` lines of the next slip its cutter is stuck.
+    """
 
     def __init__(self) -> None:
         self.has_paper = True
+        self.cover_open = False
         self.jammed = False
+        self.jams_after: int | None = None
         self.slips: list[list[PrintedLine]] = []
         self.unknown = bytearray()
         self._paper = _Paper()
+        self._heard = b""
         self._changed = Condition()
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._socket.getsockname()[1]
-        self._thread = Thread(target=self._serve, name="virtual-printer", daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        """End."""
-        self._socket.shutdown(socket.SHUT_RDWR)
-        self._socket.close()
-        self._thread.join()
-
-    def __enter__(self) -> VirtualPrinter:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def slip(self, number: int, timeout: float = 10.0) -> str:
         """The text of the slip `number`, counted from 0, when it has been cut."""
@@ -82,44 +78,50 @@ class VirtualPrinter:
         """The slip `number` as it would lie in the tray."""
         return draw(self.slips[number], columns)
 
-    def _serve(self) -> None:
-        while True:
-            try:
-                connection, _ = self._socket.accept()
-            except OSError:
-                return
-            with connection:
-                self._talk(connection)
+    def mend(self) -> None:
+        """Put paper in, take out what is stuck, close the cover; what was kept is printed now."""
+        self.has_paper, self.cover_open, self.jammed, self.jams_after = True, False, False, None
+        self.hear(b"", lambda _: None)
 
-    def _talk(self, connection: socket.socket) -> None:
-        pending = b""
-        while True:
-            try:
-                data = connection.recv(4096)
-            except OSError:
-                return
-            if not data:
-                return
-            pending = self._take(pending + data, connection)
-
-    def _take(self, data: bytes, connection: socket.socket) -> bytes:
-        """Do what `data` says and return what is not whole yet."""
+    def hear(self, data: bytes, answer: Callable[[bytes], object]) -> None:
+        """Take what came on the line."""
+        data = self._heard + data
         while data:
-            used = self._command(data, connection)
+            used = self._at_once(data, answer) or self._command(data, answer)
             if used == 0:
-                return data
+                data = self._without_questions(data, answer)
+                break
             data = data[used:]
-        return b""
+        self._heard = data
 
-    def _command(self, data: bytes, connection: socket.socket) -> int:
-        """Bytes of the first command, 0 while it is not whole."""
-        paper = self._paper
+    def _without_questions(self, data: bytes, answer: Callable[[bytes], object]) -> bytes:
+        """Answer what is asked behind that which cannot be printed now, and keep the rest."""
+        for at in range(len(data)):
+            used = self._at_once(data[at:], answer)
+            if used:
+                kept = b"" if data[at + 1] == 0x05 else data[:at]
+                return self._without_questions(kept + data[at + used :], answer)
+        return data
+
+    def _at_once(self, data: bytes, answer: Callable[[bytes], object]) -> int:
+        """Do a real-time command, if `data` begins with a whole one."""
+        if data[0] != 0x10 or len(data) < 3:
+            return 0
+        if data[1] == 0x04:
+            answer(bytes((self._state(data[2]),)))
+        elif data[1] == 0x05:
+            self._paper = _Paper()
+        return 3
+
+    @property
+    def _stopped(self) -> bool:
+        return self.jammed or self.cover_open or not self.has_paper
+
+    def _command(self, data: bytes, answer: Callable[[bytes], object]) -> int:
+        """Bytes of the first command, 0 while it is not whole or cannot be done."""
         first = data[0]
-        if first == 0x10:
-            if len(data) < 3:
-                return 0
-            connection.sendall(bytes((self._state(data[2]),)))
-            return 3
+        if self._stopped or first == 0x10:
+            return 0
         if first in (0x1B, 0x1D) and len(data) < 3 and data != b"\x1b@":
             return 0
         match first:
@@ -129,13 +131,16 @@ class VirtualPrinter:
             case 0x1C:
                 if len(data) < 2:
                     return 0
-                paper.chinese = data[1] == 0x26
+                self._paper.chinese = data[1] == 0x26
                 return 2
             case 0x1B:
                 return self._escape(data)
+            case 0x1D if data[1] == 0x72:
+                answer(b"\x00")
+                return 3
             case 0x1D:
                 return self._group(data)
-        paper.text.append(first)
+        self._paper.text.append(first)
         return 1
 
     def _escape(self, data: bytes) -> int:
@@ -188,11 +193,98 @@ class VirtualPrinter:
         text = paper.text.decode(encoding, "replace")
         paper.lines.append(PrintedLine(text, paper.scale, paper.centred))
         paper.text = bytearray()
+        if self.jams_after is not None and len(paper.lines) >= self.jams_after:
+            self.jammed = True
 
     def _state(self, question: int) -> int:
-        if question == 4 and not self.has_paper:
-            return _PAPER_OUT
-        return _COVER_OPEN if question == 2 and self.jammed else _FINE
+        match question:
+            case 2 if self.cover_open:
+                return _COVER_OPEN
+            case 2 if self.jammed:
+                return _ERROR
+            case 3 if self.jammed:
+                return _CUTTER_STUCK
+            case 4 if not self.has_paper:
+                return _PAPER_OUT
+        return _FINE
+
+
+class VirtualPrinter(PrinterMechanism):
+    """Listens on a free port of this machine until it is closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._socket.getsockname()[1]
+        self._thread = Thread(target=self._serve, name="virtual-printer", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End."""
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        self._thread.join()
+
+    def __enter__(self) -> VirtualPrinter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            with connection:
+                self._talk(connection)
+
+    def _talk(self, connection: socket.socket) -> None:
+        while True:
+            try:
+                data = connection.recv(4096)
+            except OSError:
+                return
+            if not data:
+                return
+            self.hear(data, connection.sendall)
+
+
+class SerialVirtualPrinter(PrinterMechanism):
+    """On a pseudo-terminal, until it is closed. `device` is the path that the terminal opens.
+
+    `silent` it answers nothing, like one whose line back is not wired.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.silent = False
+        self._master, self._slave = os.openpty()
+        tty.setraw(self._slave)
+        self.device = os.ttyname(self._slave)
+        self._thread = Thread(target=self._listen, name="virtual-printer", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> SerialVirtualPrinter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._slave)
+        self._thread.join()
+        os.close(self._master)
+
+    def _listen(self) -> None:
+        while True:
+            try:
+                data = os.read(self._master, 4096)
+            except OSError:
+                return
+            self.hear(data, self._answer)
+
+    def _answer(self, data: bytes) -> None:
+        if not self.silent:
+            os.write(self._master, data)
 
 
 def draw(lines: list[PrintedLine], columns: int) -> Image.Image:

@@ -133,8 +133,17 @@ class PaperOut(PrinterError):
     remedy = "Put in a new roll, then print a test from the operator page."
 
 
+class PrinterCoverOpen(PrinterError):
+    """The printer's cover is open."""
+
+    code = "PRINTER_COVER_OPEN"
+    zh = "打印机盖没有关好，凭条没有打印。"
+    en = "The printer's cover is open, so no slip was printed."
+    remedy = "Close the cover, then print a test."
+
+
 class PaperJam(PrinterError):
-    """The paper is stuck, or the cover is open."""
+    """The paper is stuck in the printer, mostly at the cutter."""
 
     code = "PRINTER_PAPER_JAM"
     zh = "打印机卡纸，凭条没有打印。"

@@ -2,16 +2,17 @@
 
 A receipt becomes bytes first (`receipt_bytes`), without any printer. Chinese is GB18030 inside the
 Chinese mode (FS & and FS ., facts B5), which the library leaves to us. The printer is asked for its
-state before and after: paper that is out or stuck is told, and decides about nothing.
+state before and, once it has printed, again: paper that is out or stuck is told, and decides about
+nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterable
 from unicodedata import east_asian_width
 
-from terminal.errors import PaperJam, PaperOut, PrinterError
+from terminal.devices.printer_line import Connect, PrinterLine, line_to
+from terminal.errors import PaperJam, PaperOut, PrinterCoverOpen, PrinterError
 from terminal.receipt import Receipt
 from terminal.settings import PrinterSettings
 from terminal.text import Text
@@ -23,6 +24,10 @@ _FEED = b"\x1bd\x04"
 _CUT = b"\x1dV\x42\x00"
 
 _ASK_OFFLINE, _ASK_ERROR, _ASK_PAPER = b"\x10\x04\x02", b"\x10\x04\x03", b"\x10\x04\x04"
+_ASK_WHEN_PRINTED = b"\x1dr\x01"
+"""Answered in its turn, behind what is printed before it; DLE EOT is answered at once."""
+_FORGET = b"\x10\x05\x02"
+"""Drop what has not been printed, so that it does not come out when the paper is mended."""
 _FIXED, _FIXED_ON = 0x93, 0x12
 """Bits that are the same in every answer to DLE EOT; an answer without them is none."""
 _COVER_OPEN, _ERROR, _CUTTER, _UNRECOVERABLE, _NO_PAPER = 0x04, 0x40, 0x08, 0x20, 0x60
@@ -33,17 +38,17 @@ _QR_SIZE = 5
 
 
 class ReceiptPrinter:
-    """Prints receipts on a printer that `connect` opens anew each time, as python-escpos does.
+    """Prints receipts on a printer to which `connect` opens the line anew each time.
 
     `columns` is how many narrow characters fit on a line.
     """
 
-    def __init__(self, connect: Callable[[], Any], columns: int) -> None:
+    def __init__(self, connect: Connect, columns: int) -> None:
         self._connect = connect
         self._columns = columns
 
     def print(self, receipt: Receipt, language: str) -> None:
-        """Print and cut. Raises `PaperOut`, `PaperJam` or `PrinterError`."""
+        """Print and cut. Raises `PaperOut`, `PaperJam`, `PrinterCoverOpen` or `PrinterError`."""
         self._send(receipt_bytes(receipt, language, self._columns))
 
     def check(self) -> None:
@@ -53,14 +58,15 @@ class ReceiptPrinter:
     def _send(self, document: bytes) -> None:
         # The library raises whatever its line raises: OSError, serial and USB errors, its own.
         try:
-            printer = self._connect()
+            line = self._connect()
             try:
-                _refuse_trouble(printer)
+                answers = _refuse_trouble(line)
                 if document:
-                    printer._raw(document)
-                    _refuse_trouble(printer)
+                    line.write(document)
+                    if answers:
+                        _wait_until_printed(line)
             finally:
-                printer.close()
+                line.close()
         except PrinterError:
             raise
         except Exception as error:
@@ -69,15 +75,8 @@ class ReceiptPrinter:
 
 def open_printer(settings: PrinterSettings) -> ReceiptPrinter | None:
     """The printer that the settings describe, None where there is none. It is not reached yet."""
-    match settings.kind:
-        case "network":
-            return ReceiptPrinter(lambda: _network(settings), settings.columns)
-        case "serial":
-            return ReceiptPrinter(lambda: _serial(settings), settings.columns)
-        case "usb":
-            return ReceiptPrinter(lambda: _usb(settings), settings.columns)
-        case _:
-            return None
+    connect = line_to(settings)
+    return None if connect is None else ReceiptPrinter(connect, settings.columns)
 
 
 def receipt_bytes(receipt: Receipt, language: str, columns: int) -> bytes:
@@ -153,51 +152,36 @@ def _qr(content: str) -> bytes:
     return written
 
 
-def _refuse_trouble(printer: Any) -> None:  # noqa: ANN401 - the library has no types
-    """Ask the printer how it is. One that never answers may be write-only, and is believed."""
-    offline, error, paper = (_ask(printer, one) for one in (_ASK_OFFLINE, _ASK_ERROR, _ASK_PAPER))
-    if paper is not None and paper & _NO_PAPER == _NO_PAPER:
+def _wait_until_printed(line: PrinterLine) -> None:
+    """Raise what stopped it; a printer that stops says nothing until it is asked at once."""
+    if line.ask(_ASK_WHEN_PRINTED) is None:
+        try:
+            _refuse_trouble(line)
+        except PrinterError:
+            line.write(_FORGET)
+            raise
+
+
+def _refuse_trouble(line: PrinterLine) -> bool:
+    """Ask the printer how it is, and say whether it answers.
+
+    One that never answers may be write-only: it is asked once, and believed.
+    """
+    offline = _state(line, _ASK_OFFLINE)
+    if offline is None:
+        return False
+    paper, error = _state(line, _ASK_PAPER) or 0, _state(line, _ASK_ERROR) or 0
+    if paper & _NO_PAPER == _NO_PAPER:
         raise PaperOut("the paper sensor sees none")
-    if offline is not None and offline & _COVER_OPEN:
-        raise PaperJam("the cover is open")
-    if error is not None and error & (_CUTTER | _UNRECOVERABLE):
+    if offline & _COVER_OPEN:
+        raise PrinterCoverOpen("the cover is open")
+    if error & (_CUTTER | _UNRECOVERABLE):
         raise PaperJam("the cutter is stuck")
-    if offline is not None and offline & _ERROR:
+    if offline & _ERROR:
         raise PrinterError("the printer reports an error")
+    return True
 
 
-def _ask(printer: Any, question: bytes) -> int | None:  # noqa: ANN401
-    printer._raw(question)
-    try:
-        answer: bytes = printer._read()
-    except TimeoutError:
-        return None
-    if len(answer) != 1 or answer[0] & _FIXED != _FIXED_ON:
-        return None
-    return answer[0]
-
-
-def _network(settings: PrinterSettings) -> Any:  # noqa: ANN401
-    from escpos.printer import Network
-
-    printer = Network(settings.host, settings.tcp_port, timeout=settings.timeout.total_seconds())
-    printer.open()
-    return printer
-
-
-def _serial(settings: PrinterSettings) -> Any:  # noqa: ANN401
-    from escpos.printer import Serial
-
-    seconds = settings.timeout.total_seconds()
-    printer = Serial(settings.device, settings.baud, timeout=seconds, dsrdtr=False)
-    printer.open()
-    return printer
-
-
-def _usb(settings: PrinterSettings) -> Any:  # noqa: ANN401
-    from escpos.printer import Usb
-
-    vendor, product = settings.usb.split(":")
-    printer = Usb(int(vendor, 16), int(product, 16), timeout=settings.timeout.seconds * 1000)
-    printer.open()
-    return printer
+def _state(line: PrinterLine, question: bytes) -> int | None:
+    answer = line.ask(question)
+    return answer if answer is not None and answer & _FIXED == _FIXED_ON else None

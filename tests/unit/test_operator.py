@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from random import Random
 
@@ -16,7 +17,7 @@ from simulator.clock import SimulatedClock
 from simulator.kiosk import BEGINS
 from simulator.printer import VirtualPrinter
 from terminal.app import Nowhere, Terminal
-from terminal.devices.printer import ReceiptPrinter
+from terminal.devices.printer import ReceiptPrinter, open_printer
 from terminal.errors import ConfigurationError, PaperOut
 from terminal.kiosk.driver import KioskDriver
 from terminal.kiosk.inbox import Inbox
@@ -27,7 +28,7 @@ from terminal.kiosk.recent_log import RecentLog
 from terminal.kiosk.stage import Stage
 from terminal.kiosk.timing import Timing
 from terminal.kiosk.views import Preferences
-from terminal.settings import load_settings
+from terminal.settings import PrinterSettings, load_settings
 
 from .asgi import Answer, ask
 
@@ -135,18 +136,18 @@ def office(tmp_path: Path, clock: SimulatedClock, logins: Logins) -> Iterator[Of
         driver = KioskDriver(stage, inbox, clock, Timing())
         reader = InProcessReader("empty")
         kiosk = Kiosk(terminal, reader, stage=stage, inbox=inbox, driver=driver, timing=Timing())
-        printer = ReceiptPrinter(lambda: _connected(virtual.port), 48)
+        printer = _printer(virtual)
         recent = RecentLog()
         parts = OperatorParts(kiosk, logins, printer, recent, {"reader": "empty"})
         yield Office(OperatorWeb(parts), virtual, recent)
 
 
-def _connected(port: int) -> object:
-    from escpos.printer import Network
-
-    printer = Network("127.0.0.1", port, timeout=5)
-    printer.open()
-    return printer
+def _printer(virtual: VirtualPrinter) -> ReceiptPrinter:
+    second = timedelta(seconds=1)
+    settings = PrinterSettings("network", "127.0.0.1", virtual.port, timeout=second)
+    opened = open_printer(settings)
+    assert opened is not None
+    return opened
 
 
 @pytest.mark.parametrize("path", ["/", "/journal", "/open", "/reconciliation", "/audit", "/log"])

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import pytest
+from serial import SerialTimeoutException
 
-from simulator.printer import VirtualPrinter
+from simulator.printer import PrinterMechanism, SerialVirtualPrinter, VirtualPrinter
 from terminal.clock import SHANGHAI
 from terminal.devices.printer import ReceiptPrinter, open_printer, receipt_bytes, width
-from terminal.errors import PaperJam, PaperOut, PrinterError
+from terminal.devices.printer_line import PrinterLine
+from terminal.errors import PaperJam, PaperOut, PrinterCoverOpen, PrinterError
 from terminal.receipt import Receipt, ReceiptLine
 from terminal.settings import PrinterSettings
 from terminal.text import Text
@@ -28,23 +30,33 @@ RECEIPT = Receipt(
 )
 
 
-@pytest.fixture
-def virtual() -> Iterator[VirtualPrinter]:
-    with VirtualPrinter() as printer:
+SECOND = timedelta(seconds=1)
+
+
+def opened(settings: PrinterSettings) -> ReceiptPrinter:
+    printer = open_printer(settings)
+    assert printer is not None
+    return printer
+
+
+@pytest.fixture(params=["network", "serial"])
+def virtual(request: pytest.FixtureRequest) -> Iterator[PrinterMechanism]:
+    with VirtualPrinter() if request.param == "network" else SerialVirtualPrinter() as printer:
         yield printer
 
 
 @pytest.fixture
-def printer(virtual: VirtualPrinter) -> ReceiptPrinter:
-    second = timedelta(seconds=2)
-    settings = PrinterSettings("network", "127.0.0.1", virtual.port, "", 9600, "", 32, second)
-    opened = open_printer(settings)
-    assert opened is not None
-    return opened
+def printer(virtual: PrinterMechanism) -> ReceiptPrinter:
+    match virtual:
+        case VirtualPrinter(port=port):
+            return opened(PrinterSettings("network", "127.0.0.1", port, columns=32, timeout=SECOND))
+        case SerialVirtualPrinter(device=device):
+            return opened(PrinterSettings("serial", device=device, columns=32, timeout=SECOND))
+    raise AssertionError(virtual)
 
 
 def test_a_receipt_is_printed_in_chinese_within_the_paper(
-    virtual: VirtualPrinter, printer: ReceiptPrinter
+    virtual: PrinterMechanism, printer: ReceiptPrinter
 ) -> None:
     printer.print(RECEIPT, "zh")
     text = virtual.slip(0)
@@ -58,7 +70,9 @@ def test_a_receipt_is_printed_in_chinese_within_the_paper(
     assert picture.getextrema() == (0, 255)
 
 
-def test_english_is_broken_between_words(virtual: VirtualPrinter, printer: ReceiptPrinter) -> None:
+def test_english_is_broken_between_words(
+    virtual: PrinterMechanism, printer: ReceiptPrinter
+) -> None:
     printer.print(RECEIPT, "en")
     assert "Please keep this receipt, it is\nthe only one there is today." in virtual.slip(0)
 
@@ -70,22 +84,66 @@ def test_the_chinese_mode_frames_every_chinese_character() -> None:
     assert before.rindex(b"\x1c&") > before.rfind(b"\x1c.")
 
 
-@pytest.mark.parametrize(
-    ("trouble", "error"), [("no paper", PaperOut), ("jam", PaperJam), ("gone", PrinterError)]
-)
-def test_trouble_with_the_paper_is_told(
-    virtual: VirtualPrinter, printer: ReceiptPrinter, trouble: str, error: type[PrinterError]
+TROUBLES = [("has_paper", False, PaperOut), ("cover_open", True, PrinterCoverOpen)]
+TROUBLES += [("jammed", True, PaperJam)]
+
+
+@pytest.mark.parametrize(("trouble", "value", "error"), TROUBLES)
+def test_trouble_is_told_and_nothing_is_printed_until_it_is_mended(
+    virtual: PrinterMechanism,
+    printer: ReceiptPrinter,
+    trouble: str,
+    value: bool,
+    error: type[PrinterError],
 ) -> None:
-    virtual.has_paper = trouble != "no paper"
-    virtual.jammed = trouble == "jam"
-    if trouble == "gone":
-        printer = ReceiptPrinter(_refused, 32)
+    setattr(virtual, trouble, value)
     with pytest.raises(error):
         printer.print(RECEIPT, "zh")
     with pytest.raises(error):
         printer.check()
+    virtual.mend()
+    printer.check()
     assert virtual.slips == []
 
 
-def _refused() -> None:
-    raise ConnectionRefusedError
+def test_paper_that_is_stuck_in_mid_slip_is_told_and_the_rest_is_forgotten(
+    virtual: PrinterMechanism, printer: ReceiptPrinter
+) -> None:
+    virtual.jams_after = 4
+    with pytest.raises(PaperJam):
+        printer.print(RECEIPT, "zh")
+    with pytest.raises(PaperJam):
+        printer.check()
+    virtual.mend()
+    assert virtual.slips == []
+    printer.print(RECEIPT, "en")  # the next one's slip holds nothing of it
+    assert "医疗费用结算单" not in virtual.slip(0)
+    assert virtual.slip(0).startswith("Settlement\nreceipt\n")
+
+
+def test_a_printer_that_cannot_answer_is_asked_once_and_believed() -> None:
+    asked: list[bytes] = []
+    line = PrinterLine(asked.append, lambda: b"", lambda: None)
+    ReceiptPrinter(lambda: line, 32).print(RECEIPT, "zh")
+    assert asked == [b"\x10\x04\x02", receipt_bytes(RECEIPT, "zh", 32)]
+
+
+def test_a_printer_that_is_gone_or_takes_nothing_is_told() -> None:
+    def refused() -> PrinterLine:
+        raise ConnectionRefusedError
+
+    def stuck(_: bytes) -> None:
+        raise SerialTimeoutException
+
+    for connect in (refused, lambda: PrinterLine(stuck, lambda: b"", lambda: None)):
+        with pytest.raises(PrinterError, match="does not answer"):
+            ReceiptPrinter(connect, 32).print(RECEIPT, "zh")
+
+
+def test_an_answer_on_a_serial_line_is_not_waited_for_longer_than_it_takes() -> None:
+    # One byte is the whole answer: a line that waited for more would wait its time-out each time.
+    with SerialVirtualPrinter() as virtual:
+        minute = timedelta(seconds=60)
+        settings = PrinterSettings("serial", device=virtual.device, timeout=minute)
+        opened(settings).print(RECEIPT, "zh")
+        assert RECEIPT.number in virtual.slip(0)
