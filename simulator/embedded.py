@@ -30,12 +30,14 @@ def embedded_scene(
     clock: SimulatedClock,
     random: Callable[[int], bytes],
     environ: Mapping[str, str] | None = None,
+    database_url: str | None = None,
 ) -> Iterator[Scene]:
     """Back office, network, terminal and reader around one clock. `random` is for all of them.
 
-    `environ` holds settings of the terminal, as the environment would.
+    `environ` holds settings of the terminal, as the environment would; `database_url` names another
+    database for the back office than a file in the directory.
     """
-    engine = open_engine(f"sqlite:///{directory / 'backoffice.sqlite'}")
+    engine = open_engine(database_url or f"sqlite:///{directory / 'backoffice.sqlite'}")
     with BackOffice(
         engine, now=clock.now, random=random, sealing_key=random(32), rules=city.RULES
     ) as backoffice:

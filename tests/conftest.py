@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -40,17 +40,31 @@ def postgres_database(postgres_server: postgres.PrivatePostgres) -> str:
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.integration)])
-def database_url(request: pytest.FixtureRequest) -> str:
-    """The URL of an empty database for a back office, once of each kind."""
+def new_database(request: pytest.FixtureRequest) -> Callable[[], str]:
+    """Gives the URL of an empty database for a back office, once of each kind.
+
+    The one in PostgreSQL is emptied at each call: what was in it before is gone.
+    """
     if request.param == "sqlite":
-        return "sqlite://"
+        return lambda: "sqlite://"
     url: str = request.getfixturevalue("postgres_database")
+    return lambda: emptied(url)
+
+
+def emptied(url: str) -> str:
+    """A PostgreSQL database of which nothing but its tables is left."""
     engine = open_engine(url)
     tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
     with engine.begin() as connection:
         connection.exec_driver_sql(f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
     engine.dispose()
     return url
+
+
+@pytest.fixture
+def database_url(new_database: Callable[[], str]) -> str:
+    """The URL of an empty database for a back office, once of each kind."""
+    return new_database()
 
 
 @pytest.fixture

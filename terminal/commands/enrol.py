@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 
 from terminal.commands.options import add_common
@@ -23,12 +24,17 @@ def _code(written: str) -> str:
 
 
 def run(args: Namespace) -> ExitCode:
-    """Enrol and take the first blacklist. Raises `BackendError`."""
+    """Enrol and take the first blacklist; says why if it is not taken. Raises `BackendError`."""
     from terminal.commands.opening import open_settings, open_terminal
+    from terminal.commands.sync import ended
 
     with open_terminal(open_settings(args), proves_cards=False) as terminal:
         identity = terminal.enrol(args.code)
-        terminal.sync()
+        first = terminal.sync()
     print(f"终端 terminal: {identity.terminal_id}")
     print(f"机构 institution: {identity.institution_name} ({identity.institution})")
-    return ExitCode.OK
+    if first.error is not None:
+        print(
+            "已登记,但尚未取得黑名单 enrolled, but without a blacklist: ssct sync", file=sys.stderr
+        )
+    return ended(first)

@@ -5,9 +5,13 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from terminal.commands.options import add_common
 from terminal.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from terminal.synchronisation import SyncReport
 
 
 def add_arguments(parser: ArgumentParser, _name: str) -> None:
@@ -34,6 +38,11 @@ def run(args: Namespace) -> ExitCode:
     print(f"条目 entries: {done.entries}")
     print(f"时钟 clock: {clock}")
     print(f"未完成业务 open operations: {len(left.still_open)}")
+    return ended(done)
+
+
+def ended(done: SyncReport) -> ExitCode:
+    """How a synchronisation ended; says what went wrong, if anything."""
     if done.error is None:
         return ExitCode.OK
     print(f"ssct: {done.error.text}", file=sys.stderr)

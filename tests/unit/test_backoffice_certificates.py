@@ -41,9 +41,9 @@ def authority(tmp_path: Path) -> Authority:
 
 
 @pytest.fixture
-def city(authority: Authority) -> Iterator[SampleCity]:
+def city(authority: Authority, database_url: str) -> Iterator[SampleCity]:
     city = SampleCity(
-        open_engine("sqlite://"),
+        open_engine(database_url),
         clock=SimulatedClock(BEGIN),
         random=Random(1).randbytes,
         authority=authority,

@@ -47,11 +47,15 @@ PATHS = {code: PATH + code for code in TRANSACTIONS}
 
 
 @pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
+def scene(tmp_path: Path, stored_database_url: str) -> Iterator[Scene]:
     chance = random.Random(5).randbytes
     national = {"SSCT_SETTLEMENT_CHANNEL": "national"}
     with embedded_scene(
-        tmp_path, clock=SimulatedClock(BEGINS), random=chance, environ=national
+        tmp_path,
+        clock=SimulatedClock(BEGINS),
+        random=chance,
+        environ=national,
+        database_url=stored_database_url,
     ) as ready:
         ready.terminal.enrol(DEVELOPMENT_CODE.code)
         assert ready.terminal.sync().error is None
