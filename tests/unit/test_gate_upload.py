@@ -47,9 +47,9 @@ PATH = "/v1/transit/taps"
 
 
 @pytest.fixture
-def city() -> Iterator[SampleCity]:
+def city(database_url: str) -> Iterator[SampleCity]:
     random = Random(9).randbytes
-    made = SampleCity(open_engine("sqlite://"), clock=SimulatedClock(MORNING), random=random)
+    made = SampleCity(open_engine(database_url), clock=SimulatedClock(MORNING), random=random)
     yield made
     made.backoffice.close()
 

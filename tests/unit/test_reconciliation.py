@@ -48,11 +48,17 @@ DAY = BEGINS.date()
 
 
 @pytest.fixture(params=["direct", "national"])
-def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
+def scene(
+    request: pytest.FixtureRequest, tmp_path: Path, stored_database_url: str
+) -> Iterator[Scene]:
     environ = {"SSCT_SETTLEMENT_CHANNEL": request.param}
     chance = random.Random(5).randbytes
     with embedded_scene(
-        tmp_path, clock=SimulatedClock(BEGINS), random=chance, environ=environ
+        tmp_path,
+        database_url=stored_database_url,
+        clock=SimulatedClock(BEGINS),
+        random=chance,
+        environ=environ,
     ) as ready:
         ready.terminal.enrol(DEVELOPMENT_CODE.code)
         assert ready.terminal.sync().error is None
