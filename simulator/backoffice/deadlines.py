@@ -30,7 +30,8 @@ _AGAIN = timedelta(seconds=30)
 """When to try again after the database would not do it."""
 
 _LONGEST = timedelta(hours=1)
-"""After how long at the latest the clock is read again: somebody may have set it."""
+"""After how long at the latest to look again: somebody may have set the clock, or another process
+over this database may have ended and left its deadlines to this one."""
 
 
 class Deadlines:
