@@ -31,7 +31,7 @@ def run(args: Namespace) -> ExitCode:
         print(json.dumps(document, ensure_ascii=False, indent=2))
         return ExitCode.OK
     for name, value in document.items():
-        print(f"{name.replace('_', ' '):<20} {'none' if value is None else value}")
+        print(f"{name.replace('_', ' '):<23} {'none' if value is None else value}")
     return ExitCode.OK
 
 
