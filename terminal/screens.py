@@ -186,13 +186,17 @@ class ShowQr:
 
 @dataclass(frozen=True, slots=True)
 class Confirm:
-    """Exactly these facts, agreed to or not."""
+    """Exactly these facts, agreed to or not.
+
+    `amounts` are what it comes to, large and before everything else; never personal.
+    """
 
     title: Text
     sections: tuple[Section, ...]
     yes: Text
     no: Text
     cancellable: bool = True
+    amounts: tuple[Row, ...] = ()
 
     def accepts(self, answer: Answer) -> bool:
         """Takes True or False."""

@@ -157,6 +157,14 @@ def split_sections(split: Split) -> tuple[Section, ...]:
     )
 
 
+def split_amounts(split: Split) -> tuple[Row, ...]:
+    """What the holder wants to know first: what it costs, and what is left to pay."""
+    return (
+        Row(Text("费用总额", "Total"), money(split.total_fen)),
+        Row(Text("您需支付", "You pay"), money(split.cash_fen)),
+    )
+
+
 def split_lines(split: Split) -> tuple[ReceiptLine, ...]:
     """Who paid what, for a receipt."""
     return (

@@ -27,6 +27,7 @@ from terminal.screens import (
     Message,
     Progress,
     ReceiptScreen,
+    Row,
     Screen,
     Section,
     ShowQr,
@@ -145,8 +146,8 @@ def screen(one: Screen) -> Json:
             return {"kind": "qr", **told, "payload": one.payload}
         case Confirm():
             words = {"yes": text(one.yes), "no": text(one.no)}
-            sections = _sections(one.sections)
-            return {"kind": "confirm", "title": text(one.title), "sections": sections, **words}
+            facts = {"amounts": _rows(one.amounts), "sections": _sections(one.sections)}
+            return {"kind": "confirm", "title": text(one.title), **facts, **words}
         case ReceiptScreen():
             return {"kind": "receipt", "receipt": receipt(one.receipt)}
         case _:
@@ -216,10 +217,14 @@ def _sections(sections: tuple[Section, ...]) -> list[Json]:
     return [
         {
             "title": text(section.title),
-            "rows": [{"label": text(row.label), "value": text(row.value)} for row in section.rows],
+            "rows": _rows(section.rows),
         }
         for section in sections
     ]
+
+
+def _rows(rows: tuple[Row, ...]) -> list[Json]:
+    return [{"label": text(row.label), "value": text(row.value)} for row in rows]
 
 
 def _day(value: date | None) -> str | None:

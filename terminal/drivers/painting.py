@@ -82,7 +82,7 @@ class Painter:
             case ShowQr():
                 return self._qr(screen)
             case Confirm():
-                return self._panel(screen.title, *self._sections(screen.sections), style="yellow")
+                return self._confirm(screen)
             case Progress():
                 return Styled("… ", style="cyan") + self.line(screen.title)
             case ReceiptScreen():
@@ -137,6 +137,11 @@ class Painter:
             drawn.append(heading)
             drawn.append(self._rows(section.rows))
         return drawn
+
+    def _confirm(self, screen: Confirm) -> Panel:
+        amounts = [self._rows(screen.amounts)] if screen.amounts else []
+        sections = self._sections(screen.sections)
+        return self._panel(screen.title, *amounts, *sections, style="yellow")
 
     def _rows(self, rows: tuple[Row, ...]) -> Table:
         table = Table.grid(padding=(0, 2))

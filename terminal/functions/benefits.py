@@ -28,6 +28,7 @@ _CONFIRMING = Text("正在确认，请稍候", "Confirming, please wait")
 _NONE = Text("没有待遇发放记录。", "No benefit was paid to you.")
 _SEEN = Text("没有待确认的待遇。", "There is no benefit left to confirm.")
 _DONE = Text("已确认领取。", "The receipt is confirmed.")
+_AMOUNT = Text("金额", "Amount")
 _OPEN = Text("待确认", "to be confirmed")
 
 
@@ -54,7 +55,7 @@ def _section(benefit: Benefit) -> Section:
     return Section(
         Text(f"{benefit.period} {benefit.name_zh}", f"{benefit.period} {benefit.name_en}"),
         (
-            Row(Text("金额", "Amount"), money(benefit.amount_fen)),
+            Row(_AMOUNT, money(benefit.amount_fen)),
             Row(Text("发放日期", "Paid on"), same(benefit.paid_on.isoformat())),
             Row(
                 Text("领取确认", "Receipt"),
@@ -80,7 +81,8 @@ def _chosen(waiting: tuple[Benefit, ...]) -> Generator[Screen, Answer, Benefit]:
 def _confirmed(visit: Visit, benefit: Benefit) -> Flow:
     what = {"benefit_id": benefit.benefit_id, "amount_fen": benefit.amount_fen}
     prepared = visit.journal.prepare(Kind.BENEFIT, visit.card_ref, what)
-    screen = Confirm(_CONFIRM, (_section(benefit),), _YES, _NO)
+    got = (Row(_AMOUNT, money(benefit.amount_fen)),)
+    screen = Confirm(_CONFIRM, (_section(benefit),), _YES, _NO, amounts=got)
     refused = yield from agreed_upon(visit, Function.BENEFITS, prepared, screen, _CONFIRMING)
     if refused is not None:
         return refused

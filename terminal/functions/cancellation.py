@@ -20,7 +20,7 @@ from terminal.functions.entry import let_in_with_pin
 from terminal.functions.receipts import receipt_of
 from terminal.outcome import Done, Outcome, Refused
 from terminal.policy import Function
-from terminal.screens import Answer, Choose, Confirm, Option, Screen
+from terminal.screens import Answer, Choose, Confirm, Option, Row, Screen
 from terminal.sections import money, split_sections
 from terminal.store.journal import Kind, Operation
 from terminal.text import Text
@@ -30,6 +30,8 @@ _CHOOSE = Text("请选择要撤销的结算", "Which settlement do you want to t
 _CONFIRM = Text("撤销后款项按原渠道退回，请确认", "Every payer gets its part back. Please confirm.")
 _YES = Text("撤销结算", "Take it back")
 _NO = Text("不撤销", "Leave it")
+_BACK = Text("退给您的现金", "Money back to you")
+_IN_ALL = Text("撤销总额", "Taken back in all")
 _TAKING_BACK = Text("正在撤销，请稍候", "Taking it back, please wait")
 _NONE = Text("本机没有可以撤销的结算。", "This terminal has no settlement of this card.")
 _DONE = Text("结算已撤销，款项已退回。", "The settlement was taken back and the money given back.")
@@ -67,7 +69,9 @@ def _when(settlement: Settlement) -> Text:
 def _taken_back(visit: Visit, chosen: Operation, settlement: Settlement) -> Flow:
     what = {"settlement_number": chosen.number, "settlement_id": settlement.settlement_id}
     prepared = visit.journal.prepare(Kind.CANCELLATION, visit.card_ref, what)
-    screen = Confirm(_CONFIRM, split_sections(settlement.split), _YES, _NO)
+    split = settlement.split
+    amounts = (Row(_BACK, money(split.cash_fen)), Row(_IN_ALL, money(split.total_fen)))
+    screen = Confirm(_CONFIRM, split_sections(split), _YES, _NO, amounts=amounts)
     refused = yield from agreed_upon(visit, Function.CANCELLATION, prepared, screen, _TAKING_BACK)
     return refused or _committed(visit, chosen, settlement, prepared)
 

@@ -69,8 +69,8 @@ def _paid(visit: Visit, bill: ContributionBill) -> Flow:
 
 def _check(bill: ContributionBill) -> Confirm:
     rows = (
-        Row(Text("应缴金额", "Amount due"), money(bill.amount_fen)),
         Row(Text("缴费期限", "Due by"), same(bill.due.isoformat())),
         Row(Text("扣款方式", "Paid"), _FROM),
     )
-    return Confirm(_CONFIRM, (Section(_name(bill), rows),), _YES, _NO)
+    due = (Row(Text("应缴金额", "Amount due"), money(bill.amount_fen)),)
+    return Confirm(_CONFIRM, (Section(_name(bill), rows),), _YES, _NO, amounts=due)

@@ -149,11 +149,11 @@ def _debited(visit: Visit, module: PurchaseModule, amount_fen: int, balance: int
 
 def _check(amount_fen: int, balance: int) -> Confirm:
     rows = (
-        Row(Text("付款金额", "Amount"), money(amount_fen)),
         Row(Text("卡内余额", "Balance on the card"), money(balance)),
         Row(Text("付款后余额", "Balance afterwards"), money(balance - amount_fen)),
     )
-    return Confirm(_TITLE, (Section(_TITLE, rows),), _YES, _NO)
+    amount = (Row(Text("付款金额", "Amount"), money(amount_fen)),)
+    return Confirm(_TITLE, (Section(_TITLE, rows),), _YES, _NO, amounts=amount)
 
 
 def _booked(

@@ -19,7 +19,7 @@ from terminal.functions.receipts import settlement_receipt
 from terminal.outcome import Cancelled, Done, Outcome, Refused, Stopped
 from terminal.policy import Function
 from terminal.screens import Answer, Choose, Confirm, Option, Screen
-from terminal.sections import bill_section, money, split_sections
+from terminal.sections import bill_section, money, split_amounts, split_sections
 from terminal.store.journal import Kind, Operation
 from terminal.text import Text
 from terminal.visit import Visit
@@ -127,7 +127,8 @@ def _disagreed(visit: Visit, bill: Bill, trial: Trial) -> Generator[Screen, Answ
     if not trial.split.adds_up():
         return _WRONG_SPLIT
     shown = (bill_section(bill), *split_sections(trial.split))
-    if not (yield from agreement(Confirm(_CONFIRM, shown, _YES, _NO))):
+    amounts = split_amounts(trial.split)
+    if not (yield from agreement(Confirm(_CONFIRM, shown, _YES, _NO, amounts=amounts))):
         return Stopped(Cancelled())
     decision = admitted(visit, Function.SETTLEMENT)
     if isinstance(decision, Refused):
