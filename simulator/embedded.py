@@ -8,6 +8,7 @@ from pathlib import Path
 
 from apdu.readers.inprocess import InProcessReader
 from apdu.sam import SoftwareSam
+from backend_client.transport import Transport
 from simulator import city
 from simulator.backoffice.api import Api
 from simulator.backoffice.backoffice import BackOffice
@@ -44,16 +45,33 @@ def embedded_scene(
         city.found(backoffice)
         api = Api(backoffice, admin_token=ADMIN_TOKEN, advance=clock.advance)
         transport = InProcessTransport(api)
-        network = Network(transport)
-        place = {"SSCT_TERMINAL_DATA_DIR": str(directory / "terminal")}
-        settings = load_settings(None, {**place, **(environ or {})})
-        with Terminal.open(
-            settings,
-            clock=clock,
-            random=random,
-            sam=SoftwareSam.development(random),
-            transport=network,
-        ) as terminal:
-            reader = InProcessReader("embedded")
-            office = Office(transport, ADMIN_TOKEN)
-            yield Scene(clock, terminal, office, network, reader, reader)
+        office = Office(transport, ADMIN_TOKEN)
+        with scene_over(
+            transport, office, directory, clock=clock, random=random, environ=environ
+        ) as scene:
+            yield scene
+
+
+@contextmanager
+def scene_over(
+    transport: Transport,
+    office: Office,
+    directory: Path,
+    *,
+    clock: SimulatedClock,
+    random: Callable[[int], bytes],
+    environ: Mapping[str, str] | None = None,
+) -> Iterator[Scene]:
+    """Terminal and reader of a scene whose back office, wherever it is, answers on `transport`."""
+    network = Network(transport)
+    place = {"SSCT_TERMINAL_DATA_DIR": str(directory / "terminal")}
+    settings = load_settings(None, {**place, **(environ or {})})
+    with Terminal.open(
+        settings,
+        clock=clock,
+        random=random,
+        sam=SoftwareSam.development(random),
+        transport=network,
+    ) as terminal:
+        reader = InProcessReader("embedded")
+        yield Scene(clock, terminal, office, network, reader, reader)

@@ -62,8 +62,25 @@ def embedded_kiosk(
     """
     with (
         embedded_scene(directory, clock=clock, random=random) as scene,
-        _pad(random) if with_pad else nullcontext() as pad,
+        kiosk_on(
+            scene, clock=clock, random=random, port=port, framed_by=framed_by, with_pad=with_pad
+        ) as kiosk,
     ):
+        yield kiosk
+
+
+@contextmanager
+def kiosk_on(
+    scene: Scene,
+    *,
+    clock: SimulatedClock,
+    random: Callable[[int], bytes],
+    port: int = 0,
+    framed_by: tuple[str, ...] = (),
+    with_pad: bool = False,
+) -> Iterator[EmbeddedKiosk]:
+    """A kiosk on a scene that is set: the terminal is enrolled, synchronised and serves."""
+    with _pad(random) if with_pad else nullcontext() as pad:
         terminal = scene.terminal
         own = replace(terminal.settings.kiosk, port=port, operator_port=0)
         terminal.settings = replace(terminal.settings, kiosk=own)

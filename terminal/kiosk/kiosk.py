@@ -149,8 +149,7 @@ class Kiosk:
             flow = ERRANDS[str(chosen)].flow(self.terminal.errand(FACE))
             outcome = drive(flow, self._driver)
             if not isinstance(outcome, Stopped):
-                self._driver.close(outcome)
-                seen(outcome)
+                self._end(outcome)
         except (Interruption, CardRemoved):
             pass
         except Exception as error:
@@ -232,9 +231,13 @@ class Kiosk:
             if not isinstance(outcome.why, Cancelled):
                 raise outcome.why
         else:
-            if not self._left_quietly(outcome):
-                self._driver.close(outcome)
-            seen(outcome)
+            self._end(outcome)
+
+    def _end(self, outcome: Outcome) -> None:
+        """Show how it ended, unless that is clear. Raises `TimedOut` when nobody reads it."""
+        if not self._left_quietly(outcome):
+            self._driver.close(outcome)
+        seen(outcome)
 
     def _left_quietly(self, outcome: Outcome) -> bool:
         """Whether the end needs no words: the holder has read something, and that was all."""

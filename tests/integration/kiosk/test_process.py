@@ -7,12 +7,10 @@ with the allocator settings of deploy/, under which what is freed is overwritten
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_bytes
@@ -27,10 +25,10 @@ from simulator.virtual_reader import VirtualReader
 
 from .conftest import Stand
 from .hall import PATIENCE
+from .processes import ROOT, back_office, running
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("kiosk-process")]
 
-ROOT = Path(__file__).parents[3]
 PROFILE = load_profile("adult-2.0")  # one whose data no source text of ours quotes
 PIN = "135790"
 OVERWRITTEN = {
@@ -38,37 +36,6 @@ OVERWRITTEN = {
     "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0:glibc.malloc.perturb=165",
 }
 """As deploy/ssct-kiosk.service sets them."""
-
-
-@dataclass
-class Process:
-    """A running command, and what it prints."""
-
-    popen: subprocess.Popen[str]
-
-    def line(self, words: str) -> str:
-        """The next line that holds `words`."""
-        assert self.popen.stdout is not None
-        for line in self.popen.stdout:
-            if words in line:
-                return line
-        raise AssertionError(f"it ended without saying {words!r}")
-
-
-@contextmanager
-def running(*arguments: str, **environment: str) -> Iterator[Process]:
-    popen = subprocess.Popen(
-        [sys.executable, "-m", "terminal.cli", *arguments],
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-        env={**os.environ, **environment},
-    )
-    try:
-        yield Process(popen)
-    finally:
-        popen.send_signal(signal.SIGTERM)
-        popen.communicate(timeout=30)
 
 
 @dataclass
@@ -83,10 +50,9 @@ class Machine:
 @pytest.fixture
 def machine(real_pcscd: pcscd.PrivatePcscd, tmp_path: Path) -> Iterator[Machine]:
     with (
-        running("sim", "backoffice", "--port", "0", "--data", str(tmp_path / "office")) as office,
+        back_office(tmp_path / "office") as address,
         VirtualReader(real_pcscd.ports[0]) as panel,
     ):
-        address = office.line("back office:").split("back office: ")[1].strip()
         environment = {
             "SSCT_BACKEND_URL": address,
             "SSCT_TERMINAL_DATA_DIR": str(tmp_path / "terminal"),
