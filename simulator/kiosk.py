@@ -23,7 +23,9 @@ from simulator.kiosk_panel import Panel
 from simulator.pin_pad import SimulatedEncryptingPad, SimulatedPad
 from simulator.scene import Scene
 from terminal.devices.pin_pad import EncryptingPad, Listener, Port
+from terminal.devices.protocols import Printer
 from terminal.kiosk.assembly import RunningKiosk, running_kiosk
+from terminal.kiosk.operator_login import write_password
 from terminal.kiosk.serving import LocalServer
 
 BEGINS = datetime(2026, 3, 16, 9, 0, tzinfo=SHANGHAI)
@@ -55,15 +57,25 @@ def embedded_kiosk(
     port: int = 0,
     framed_by: tuple[str, ...] = (),
     with_pad: bool = False,
+    printer: Printer | None = None,
+    operator_password: str | None = None,
 ) -> Iterator[EmbeddedKiosk]:
     """Set the scene in `directory`, enrol the terminal and serve. `port` 0 takes a free one.
 
-    `with_pad`: PINs are typed on an encrypting pad, whose keys the panel presses.
+    `with_pad`: PINs are typed on an encrypting pad, whose keys the panel presses. Without
+    `operator_password` nobody gets into the operator's page.
     """
     with (
         embedded_scene(directory, clock=clock, random=random) as scene,
         kiosk_on(
-            scene, clock=clock, random=random, port=port, framed_by=framed_by, with_pad=with_pad
+            scene,
+            clock=clock,
+            random=random,
+            port=port,
+            framed_by=framed_by,
+            with_pad=with_pad,
+            printer=printer,
+            operator_password=operator_password,
         ) as kiosk,
     ):
         yield kiosk
@@ -78,11 +90,22 @@ def kiosk_on(
     port: int = 0,
     framed_by: tuple[str, ...] = (),
     with_pad: bool = False,
+    printer: Printer | None = None,
+    operator_password: str | None = None,
 ) -> Iterator[EmbeddedKiosk]:
     """A kiosk on a scene that is set: the terminal is enrolled, synchronised and serves."""
     with _pad(random) if with_pad else nullcontext() as pad:
         terminal = scene.terminal
-        own = replace(terminal.settings.kiosk, port=port, operator_port=0)
+        password_file = None
+        if operator_password is not None:
+            password_file = terminal.settings.terminal.data_dir / "operator-password"
+            write_password(password_file, operator_password, random)
+        own = replace(
+            terminal.settings.kiosk,
+            port=port,
+            operator_port=0,
+            operator_password_file=password_file,
+        )
         terminal.settings = replace(terminal.settings, kiosk=own)
         terminal.enrol(scene.office.enrolment_code(HOSPITAL))
         terminal.sync()
@@ -92,6 +115,7 @@ def kiosk_on(
             random=random,
             framed_by=framed_by,
             patience=0.5,
+            printer=printer,
             pin_pad=pad.connected if pad else None,
         ) as running:
             device = pad.device if pad else None
@@ -135,6 +159,7 @@ def serve(port: int, panel_port: int, *, with_pad: bool = False) -> None:
     """Serve kiosk and panel until Ctrl-C. Raises `PortTaken`."""
     clock = RunningClock(BEGINS, time.monotonic)
     origin = f"http://127.0.0.1:{panel_port}"
+    password = secrets.token_urlsafe(9)
     with (
         tempfile.TemporaryDirectory(prefix="ssct-kiosk-") as directory,
         embedded_kiosk(
@@ -144,6 +169,7 @@ def serve(port: int, panel_port: int, *, with_pad: bool = False) -> None:
             port=port,
             framed_by=(origin,),
             with_pad=with_pad,
+            operator_password=password,
         ) as kiosk,
     ):
         server = LocalServer(kiosk.panel.application(), panel_port, "kiosk-panel")
@@ -151,6 +177,10 @@ def serve(port: int, panel_port: int, *, with_pad: bool = False) -> None:
         try:
             print(f"屏幕和开发面板 screen and panel: {server.origin}")
             print(f"只有屏幕 the screen alone: {kiosk.running.page_url}")
+            print(
+                f"运维页 the operator's page: {kiosk.running.operator_url} "
+                f"密码 its password: {password}"
+            )
             print("按 Ctrl-C 结束。 Ctrl-C ends it.", flush=True)
             Event().wait()
         except KeyboardInterrupt:

@@ -9,6 +9,8 @@ nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import closing
+from threading import Lock
 from unicodedata import east_asian_width
 
 from terminal.devices.printer_line import Connect, PrinterLine, line_to
@@ -40,12 +42,14 @@ _QR_SIZE = 5
 class ReceiptPrinter:
     """Prints receipts on a printer to which `connect` opens the line anew each time.
 
-    `columns` is how many narrow characters fit on a line.
+    `columns` is how many narrow characters fit on a line. Holder and operator may print at the same
+    time: one after the other.
     """
 
     def __init__(self, connect: Connect, columns: int) -> None:
         self._connect = connect
         self._columns = columns
+        self._in_use = Lock()
 
     def print(self, receipt: Receipt, language: str) -> None:
         """Print and cut. Raises `PaperOut`, `PaperJam`, `PrinterCoverOpen` or `PrinterError`."""
@@ -58,15 +62,12 @@ class ReceiptPrinter:
     def _send(self, document: bytes) -> None:
         # The library raises whatever its line raises: OSError, serial and USB errors, its own.
         try:
-            line = self._connect()
-            try:
+            with self._in_use, closing(self._connect()) as line:
                 answers = _refuse_trouble(line)
                 if document:
                     line.write(document)
                     if answers:
                         _wait_until_printed(line)
-            finally:
-                line.close()
         except PrinterError:
             raise
         except Exception as error:

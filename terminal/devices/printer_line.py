@@ -18,11 +18,13 @@ class PrinterLine:
     """A line that is open. `write` and `close` raise whatever it raises.
 
     `read` gives the bytes that have come, none when its time is over; it may raise `TimeoutError`.
+    `printer` is the library's, which closes the line when nobody holds it any more.
     """
 
     write: Callable[[bytes], None]
     read: Callable[[], bytes]
     close: Callable[[], None]
+    printer: object = None
 
     def ask(self, question: bytes) -> int | None:
         """The last byte of the answer to `question`, None where none comes in time."""
@@ -59,7 +61,7 @@ def _network(settings: PrinterSettings) -> PrinterLine:
     printer = Network(settings.host, settings.tcp_port, timeout=settings.timeout.total_seconds())
     printer.open()
     line: Any = printer.device
-    return PrinterLine(line.sendall, lambda: line.recv(1), printer.close)
+    return PrinterLine(line.sendall, lambda: line.recv(1), printer.close, printer)
 
 
 def _serial(settings: PrinterSettings) -> PrinterLine:
@@ -71,7 +73,8 @@ def _serial(settings: PrinterSettings) -> PrinterLine:
     line: Any = printer.device
     line.write_timeout = seconds
     line.reset_input_buffer()
-    return PrinterLine(line.write, lambda: line.read(1), line.close)
+    # Not the library's close, which waits until all is sent: a printer that is stuck takes nothing.
+    return PrinterLine(line.write, lambda: line.read(1), line.close, printer)
 
 
 def _usb(settings: PrinterSettings, backend: object) -> PrinterLine:
@@ -88,6 +91,7 @@ def _usb(settings: PrinterSettings, backend: object) -> PrinterLine:
         lambda data: line.write(out, data, milliseconds),
         lambda: _usb_answer(lambda: line.read(into, 64, milliseconds)),
         printer.close,
+        printer,
     )
 
 

@@ -93,4 +93,4 @@ def _confirmed(visit: Visit, benefit: Benefit) -> Flow:
     failed = unfinished(visit, operation, receipt_follows=True)
     if failed is not None:
         return failed
-    return Done(_DONE, receipt_of(visit, operation), lambda: told(visit, operation))
+    return Done(_DONE, receipt_of(visit.place, operation), lambda: told(visit, operation))

@@ -94,4 +94,4 @@ def _committed(
     if failed is not None:
         return failed
     give_up(channel, reference)
-    return Done(_DONE, receipt_of(visit, operation), lambda: told(visit, operation))
+    return Done(_DONE, receipt_of(visit.place, operation), lambda: told(visit, operation))

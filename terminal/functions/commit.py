@@ -15,14 +15,13 @@ from backend_client.channels.channel import Reference, SettlementChannel
 from backend_client.codec import Message, encode
 from backend_client.errors import BackendError, NotEnrolled
 from backend_client.errors import Refused as RefusedByCentre
-from terminal.clock import local
 from terminal.errors import TerminalError
 from terminal.flow import agreement, committing
 from terminal.functions.earlier import told
 from terminal.functions.entry import admitted
+from terminal.functions.receipts import unfinished_slip
 from terminal.outcome import Cancelled, Outcome, Refused, Stopped, Unknown
 from terminal.policy import Function
-from terminal.receipt import Receipt
 from terminal.resolution import as_found
 from terminal.screens import Answer, Confirm, Screen
 from terminal.store.journal import Evidence, Operation, State
@@ -36,12 +35,6 @@ R = TypeVar("R", bound=Message)
 
 _NOT_DONE = Text("业务没有办成。", "This was not done.")
 _START_AGAIN = Text("没有扣款，可以重新办理。", "Nothing was charged. You may start again.")
-_SLIP_TITLE = Text("业务未完成凭条", "Slip: not finished")
-_DO_NOT_REPEAT = Text(
-    "结果正在核实，请勿重复付款或重复办理。请保留本凭条，稍后再来，或请工作人员按流水号查询。",
-    "The result is being checked. Please do not pay or apply again. Keep this slip; come back "
-    "later, or ask the staff to look up the number.",
-)
 
 
 def commit(
@@ -178,15 +171,9 @@ def unfinished(
         return None
     if operation.state in (State.REVERSED, State.REFUSED):
         return Refused("OPERATION_REVERSED", _NOT_DONE, _both(changed, _START_AGAIN))
-    return Unknown(operation.number, _slip(visit, operation, changed))
+    slip = unfinished_slip(visit.place, visit.clock.now(), operation, changed)
+    return Unknown(operation.number, slip)
 
 
 def _both(first: Text | None, second: Text) -> Text:
     return second if first is None else Text(first.zh + second.zh, f"{first.en} {second.en}")
-
-
-def _slip(visit: Visit, operation: Operation, changed: Text | None) -> Receipt:
-    """What the holder takes away when nobody knows yet: the number, and not to pay again."""
-    at = local(visit.clock.now())
-    notes = (_DO_NOT_REPEAT,) if changed is None else (_DO_NOT_REPEAT, changed)
-    return Receipt(_SLIP_TITLE, operation.number, at, visit.place, (), notes)

@@ -64,7 +64,7 @@ def _paid(visit: Visit, bill: ContributionBill) -> Flow:
     failed = unfinished(visit, operation, receipt_follows=True)
     if failed is not None:
         return failed
-    return Done(_PAID, receipt_of(visit, operation), lambda: told(visit, operation))
+    return Done(_PAID, receipt_of(visit.place, operation), lambda: told(visit, operation))
 
 
 def _check(bill: ContributionBill) -> Confirm:

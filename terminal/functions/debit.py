@@ -144,7 +144,7 @@ def _debited(visit: Visit, module: PurchaseModule, amount_fen: int, balance: int
     failed = unfinished(visit, operation, receipt_follows=True)
     if failed is not None:
         return failed
-    return Done(_PAID, receipt_of(visit, operation), lambda: told(visit, operation))
+    return Done(_PAID, receipt_of(visit.place, operation), lambda: told(visit, operation))
 
 
 def _check(amount_fen: int, balance: int) -> Confirm:

@@ -53,6 +53,6 @@ def _screens(visit: Visit, operation: Operation) -> tuple[Screen, ...]:
         return (Message(_UNDONE, (_NOT_CHARGED, number), Tone.WARNING, "OPERATION_REVERSED"),)
     if operation.kind is Kind.ACTIVATION:
         return (Message(_ACTIVE, (number,), Tone.SUCCESS),)
-    receipt = ReceiptScreen(receipt_of(visit, operation))
+    receipt = ReceiptScreen(receipt_of(visit.place, operation))
     said = _SETTLED if operation.kind is Kind.SETTLEMENT else _DONE
     return Message(said, (number,), Tone.SUCCESS), receipt

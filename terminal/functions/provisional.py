@@ -65,7 +65,7 @@ def flow(visit: Visit) -> Flow:
         raise
     finally:
         journal.let_go(prepared)
-    return Done(_DONE, receipt_of(visit, done), lambda: told(visit, done))
+    return Done(_DONE, receipt_of(visit.place, done), lambda: told(visit, done))
 
 
 def _is_reachable(visit: Visit) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
 
 from backend_client.codec import decode
 from backend_client.messages import Settlement
@@ -11,13 +13,19 @@ from backend_client.money_messages import BenefitReceipt, Cancellation, Contribu
 from terminal.clock import local
 from terminal.receipt import Receipt, ReceiptLine
 from terminal.sections import KINDS, split_lines
-from terminal.store.journal import Kind, Operation
+from terminal.store.journal import Kind, Operation, State
 from terminal.text import Text
-from terminal.visit import Visit
 
 log = logging.getLogger(__name__)
 
 _RECEIPT = Text("医疗费用结算单", "Settlement receipt")
+_SLIP_TITLE = Text("业务未完成凭条", "Slip: not finished")
+_DO_NOT_REPEAT = Text(
+    "结果正在核实，请勿重复付款或重复办理。请保留本凭条，稍后再来，或请工作人员按流水号查询。",
+    "The result is being checked. Please do not pay or apply again. Keep this slip; come back "
+    "later, or ask the staff to look up the number.",
+)
+_COPY = Text("{title}（补打）", "{title} (copy)")
 _KEEP = Text("请妥善保管本结算单。", "Please keep this receipt.")
 _NO_DETAILS = Text(
     "结算已完成，明细暂时无法打印，请到收费窗口凭流水号补打。",
@@ -26,36 +34,60 @@ _NO_DETAILS = Text(
 )
 
 
-def settlement_receipt(
-    visit: Visit, operation: Operation, department: str | None = None
-) -> Receipt:
+def settlement_receipt(place: str, operation: Operation, department: str | None = None) -> Receipt:
     """The receipt of a confirmed settlement; `department` where the bill is at hand.
 
     Never raises: the money has moved, so there is a receipt, if need be with the number alone.
     """
     try:
-        return _receipt(visit, operation, department)
+        return _receipt(place, operation, department)
     except Exception:
         log.exception("operation %s is settled, its receipt cannot be made", operation.number)
         at = local(operation.changed_at)
-        return Receipt(_RECEIPT, operation.number, at, visit.place, (), (_NO_DETAILS,))
+        return Receipt(_RECEIPT, operation.number, at, place, (), (_NO_DETAILS,))
 
 
-def receipt_of(visit: Visit, operation: Operation) -> Receipt:
-    """The receipt of a confirmed operation of any kind that has one.
+def receipt_of(place: str, operation: Operation) -> Receipt:
+    """The receipt of a confirmed operation of any kind that has one, given out at `place`.
 
     Never raises, like `settlement_receipt`.
     """
     if operation.kind is Kind.SETTLEMENT:
-        return settlement_receipt(visit, operation)
+        return settlement_receipt(place, operation)
     title, lines_of = _OTHERS[operation.kind]
     at = local(operation.changed_at)
     try:
         lines = lines_of(operation)
     except Exception:
         log.exception("operation %s is done, its receipt cannot be made", operation.number)
-        return Receipt(title, operation.number, at, visit.place, (), (_NO_DETAILS,))
-    return Receipt(title, operation.number, at, visit.place, lines, (_KEEP,))
+        return Receipt(title, operation.number, at, place, (), (_NO_DETAILS,))
+    return Receipt(title, operation.number, at, place, lines, (_KEEP,))
+
+
+def unfinished_slip(
+    place: str, now: datetime, operation: Operation, changed: Text | None = None
+) -> Receipt:
+    """What the holder takes away when nobody knows yet: the number, and not to pay again.
+
+    `changed` says what has changed all the same.
+    """
+    notes = (_DO_NOT_REPEAT,) if changed is None else (_DO_NOT_REPEAT, changed)
+    return Receipt(_SLIP_TITLE, operation.number, local(now), place, (), notes)
+
+
+def receipt_again(place: str, now: datetime, operation: Operation) -> Receipt | None:
+    """What its holder should have had on paper, as the journal has it now, marked as a copy.
+
+    None where there is none: nothing was done, or what was done gives no receipt.
+    """
+    match operation.state:
+        case State.CONFIRMED if operation.kind in (Kind.SETTLEMENT, *_OTHERS):
+            receipt = receipt_of(place, operation)
+        case State.SENT | State.UNKNOWN:
+            receipt = unfinished_slip(place, now, operation)
+        case _:
+            return None
+    return replace(receipt, title=_COPY.fill(title=receipt.title))
 
 
 def _cancellation_lines(operation: Operation) -> tuple[ReceiptLine, ...]:
@@ -112,7 +144,7 @@ _OTHERS: Mapping[Kind, tuple[Text, Callable[[Operation], tuple[ReceiptLine, ...]
 }
 
 
-def _receipt(visit: Visit, operation: Operation, department: str | None) -> Receipt:
+def _receipt(place: str, operation: Operation, department: str | None) -> Receipt:
     settlement = decode(Settlement, operation.result)
     accounts = settlement.current_account_after_fen + settlement.past_accounts_after_fen
     what = (
@@ -127,4 +159,4 @@ def _receipt(visit: Visit, operation: Operation, department: str | None) -> Rece
         ReceiptLine.amount(Text("账户余额", "Account balance after"), accounts),
     )
     settled_at = local(settlement.settled_at)
-    return Receipt(_RECEIPT, settlement.number, settled_at, visit.place, lines, (_KEEP,))
+    return Receipt(_RECEIPT, settlement.number, settled_at, place, lines, (_KEEP,))

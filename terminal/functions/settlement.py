@@ -118,7 +118,7 @@ def _committed(visit: Visit, bill: Bill, prepared: Operation, tried: Tried) -> O
     failed = unfinished(visit, operation, receipt_follows=True)
     if failed is not None:
         return failed
-    receipt = settlement_receipt(visit, operation, bill.department)
+    receipt = settlement_receipt(visit.place, operation, bill.department)
     return Done(_SETTLED, receipt, lambda: told(visit, operation))
 
 

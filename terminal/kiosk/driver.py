@@ -26,6 +26,7 @@ from terminal.kiosk.inbox import (
 from terminal.kiosk.pin_entry import PinEntry
 from terminal.kiosk.stage import Stage
 from terminal.kiosk.timing import Patience, Timing
+from terminal.kiosk.unprinted import Unprinted, UnprintedReceipt
 from terminal.kiosk.views import Menu, Task
 from terminal.outcome import Cancelled, Failed, Outcome, TimedOut, closing
 from terminal.receipt import Receipt
@@ -50,7 +51,7 @@ class KioskDriver:
     """Drives the flows of one visit after another.
 
     `card_gone` and `ending` tell what happened meanwhile: the card left, the kiosk is to end.
-    `unprinted` counts receipts that could not be printed. `left_reading` says that the last screen
+    `unprinted` are the receipts that could not be printed. `left_reading` says that the last screen
     held facts to be read, from which one may just leave.
     """
 
@@ -76,7 +77,8 @@ class KioskDriver:
         self.card_gone = False
         self.left_reading = False
         self.ending = False
-        self.unprinted = 0
+        self.unprinted = Unprinted()
+        self._clock = clock
 
     def begin(self) -> None:
         """A new card is here."""
@@ -224,11 +226,14 @@ class KioskDriver:
         """Print, and say what became of it. Paper never decides about money."""
         if self._printer is None:
             return _NO_PRINTER
+        language = self._stage.page.preferences.language
         try:
-            self._printer.print(receipt, self._stage.page.preferences.language)
+            self._printer.print(receipt, language)
         except TerminalError as error:
-            self.unprinted += 1
             log.warning("a receipt was not printed: %s", error.code)
+            now = self._clock.now()
+            lost = UnprintedReceipt(receipt.number, receipt.title, language, now, error.code)
+            self.unprinted.note(lost)
             return _NOT_PRINTED.fill(why=explain(error).text)
         return _PRINTED
 

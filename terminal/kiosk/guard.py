@@ -39,7 +39,7 @@ class Guard:
             (b"content-security-policy", f"{policy}; frame-ancestors {ancestors}".encode()),
             (b"cache-control", b"no-store"),
             (b"x-content-type-options", b"nosniff"),
-            (b"referrer-policy", b"no-referrer"),
+            (b"referrer-policy", b"same-origin"),  # without one, a form's origin would be "null"
             (b"cross-origin-resource-policy", b"same-origin"),
             (b"permissions-policy", b"camera=(), microphone=(), geolocation=(), usb=()"),
         ]

@@ -36,6 +36,7 @@ from terminal.kiosk.menu import BACK, MORE, WHY, menu, ordered
 from terminal.kiosk.service import Standing, standing
 from terminal.kiosk.stage import Stage
 from terminal.kiosk.timing import Timing
+from terminal.kiosk.unprinted import Unprinted
 from terminal.kiosk.views import Attract, Checking, OutOfService, TakeCard
 from terminal.outcome import Cancelled, Done, Failed, Interruption, Outcome, Stopped, closing
 from terminal.policy import Function
@@ -97,8 +98,8 @@ class Kiosk:
         self._thread.join()
 
     @property
-    def unprinted(self) -> int:
-        """How many receipts could not be printed since the start."""
+    def unprinted(self) -> Unprinted:
+        """The receipts that could not be printed since the start."""
         return self._driver.unprinted
 
     @property

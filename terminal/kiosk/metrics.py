@@ -64,7 +64,7 @@ class _Figures:
         yield _gauge("ssct_kiosk_pages", "Pages that show the kiosk", kiosk.stage.followers)
         yield _counter("ssct_kiosk_visits", "Cards served since the start", kiosk.visits)
         yield _counter("ssct_kiosk_forgotten_cards", "Cards left in the reader", kiosk.alarms)
-        yield _counter("ssct_kiosk_unprinted", "Receipts not printed", kiosk.unprinted)
+        yield _counter("ssct_kiosk_unprinted", "Receipts not printed", kiosk.unprinted.count)
 
 
 def _gauge(name: str, meaning: str, value: float) -> Metric:

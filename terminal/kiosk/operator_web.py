@@ -29,19 +29,17 @@ from terminal.kiosk.guard import Guard
 from terminal.kiosk.kiosk import Kiosk
 from terminal.kiosk.metrics import CONTENT_TYPE, health, metrics
 from terminal.kiosk.operator_login import LoginRefused, Logins
+from terminal.kiosk.operator_receipts import OperatorPrinting
 from terminal.kiosk.recent_log import RecentLog
 from terminal.kiosk.web import STATIC, read_body
-from terminal.receipt import Receipt, ReceiptLine, yuan
+from terminal.receipt import yuan
 from terminal.reconciliation import SCHEME_NAMES, Report, reconcile
 from terminal.store.journal_view import latest_steps
-from terminal.text import Text
 
 COOKIE = "ssct_operator"
 POLICY = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'"
 _SHOWN = 200
 _PAGES = ("overview", "journal", "open", "reconciliation", "audit", "log")
-_TEST = Text("打印测试", "Printer test")
-_TEST_NOTE = Text("社会保障卡自助终端：中文、数字、二维码。", "Chinese, digits and a code.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +58,8 @@ class OperatorWeb:
 
     def __init__(self, parts: OperatorParts) -> None:
         self._parts = parts
+        kiosk = parts.kiosk
+        self._printing = OperatorPrinting(kiosk.terminal, parts.printer, kiosk.unprinted)
         self._templates = Environment(
             loader=PackageLoader("terminal.kiosk", "operator"),
             autoescape=True,
@@ -78,6 +78,7 @@ class OperatorWeb:
                 Route("/logout", self._logout, methods=["POST"]),
                 Route("/sync", self._sync, methods=["POST"]),
                 Route("/print", self._print, methods=["POST"]),
+                Route("/receipt", self._receipt, methods=["POST"]),
                 Route("/reconciliation", self._reconciliation),
                 Route("/", self._page),
                 Route("/{page}", self._page),
@@ -101,8 +102,7 @@ class OperatorWeb:
         return self._show("login", said="")
 
     async def _login(self, request: Request) -> Response:
-        form = parse_qs((await read_body(request)).decode("utf-8", "replace"))
-        password = form.get("password", [""])[0]
+        password = (await _form(request)).get("password", "")
         try:
             key = await run_in_threadpool(self._parts.logins.enter, password)
         except LoginRefused as refused:
@@ -163,7 +163,16 @@ class OperatorWeb:
     async def _print(self, request: Request) -> Response:
         if not self._known(request):
             return RedirectResponse("/login", 303)
-        return await self._overview(await run_in_threadpool(self._print_test))
+        return await self._overview(await run_in_threadpool(self._printing.test))
+
+    async def _receipt(self, request: Request) -> Response:
+        """Print a receipt again, by its number."""
+        if not self._known(request):
+            return RedirectResponse("/login", 303)
+        form = await _form(request)
+        language = "en" if form.get("language") == "en" else "zh"
+        number = form.get("number", "").strip()
+        return await self._overview(await run_in_threadpool(self._printing.again, number, language))
 
     async def _overview(self, said: str) -> Response:
         facts = await run_in_threadpool(self._facts, "overview")
@@ -197,33 +206,15 @@ class OperatorWeb:
             "standing": kiosk.standing,
             "status": kiosk.terminal.status(),
             "kiosk": kiosk,
-            "devices": {**self._parts.devices, "printer": self._printer_state()},
+            "devices": {**self._parts.devices, "printer": self._printing.state()},
             "chain": kiosk.terminal.journal.verify_chain(1000),
         }
 
-    def _printer_state(self) -> str:
-        if self._parts.printer is None:
-            return "none"
-        try:
-            self._parts.printer.check()
-        except TerminalError as error:
-            return explain(error).code
-        return "ok"
 
-    def _print_test(self) -> str:
-        if self._parts.printer is None:
-            return "没有打印机。 There is no printer: see [printer]."
-        terminal = self._parts.kiosk.terminal
-        now = local(terminal.clock.now())
-        line = ReceiptLine.amount(Text("金额", "Amount"), 0, strong=True)
-        place = terminal.institution_name
-        receipt = Receipt(_TEST, "TEST", now, place, (line,), (_TEST_NOTE,))
-        try:
-            self._parts.printer.print(receipt, "zh")
-        except TerminalError as error:
-            told = explain(error)
-            return f"[{told.code}] {told.text} {told.remedy}"
-        return "测试页已打印。 The test was printed."
+async def _form(request: Request) -> dict[str, str]:
+    """The first value of each field of a small form."""
+    body = (await read_body(request)).decode("utf-8", "replace")
+    return {name: values[0] for name, values in parse_qs(body).items()}
 
 
 def _when(instant: datetime) -> str:

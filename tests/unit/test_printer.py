@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import pytest
 from serial import SerialTimeoutException
 
+from backend_client.messages import CardRef
 from simulator.printer import PrinterMechanism, SerialVirtualPrinter, VirtualPrinter
 from terminal.clock import SHANGHAI
 from terminal.devices.printer import ReceiptPrinter, open_printer, receipt_bytes, width
 from terminal.devices.printer_line import PrinterLine
 from terminal.errors import PaperJam, PaperOut, PrinterCoverOpen, PrinterError
+from terminal.functions.receipts import receipt_again
 from terminal.receipt import Receipt, ReceiptLine
 from terminal.settings import PrinterSettings
+from terminal.store.journal import Kind, Operation, State
 from terminal.text import Text
 
 RECEIPT = Receipt(
@@ -147,3 +151,35 @@ def test_an_answer_on_a_serial_line_is_not_waited_for_longer_than_it_takes() -> 
         settings = PrinterSettings("serial", device=virtual.device, timeout=minute)
         opened(settings).print(RECEIPT, "zh")
         assert RECEIPT.number in virtual.slip(0)
+
+
+def test_holder_and_operator_may_print_at_the_same_time(
+    virtual: PrinterMechanism, printer: ReceiptPrinter
+) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        printed = [threads.submit(printer.print, RECEIPT, "zh") for _ in range(8)]
+    assert [one.result() for one in printed] == [None] * 8
+    virtual.slip(7)
+    assert len({tuple(slip) for slip in virtual.slips}) == 1
+
+
+NOW = datetime(2026, 3, 16, 9, tzinfo=SHANGHAI)
+
+
+def operation(state: State, kind: Kind = Kind.BENEFIT) -> Operation:
+    number = RECEIPT.number
+    return Operation(number, kind, state, CardRef("00" * 16, "X"), {}, {}, None, NOW, NOW)
+
+
+def test_a_receipt_again_says_what_the_journal_knows_now() -> None:
+    done = receipt_again("A", NOW, operation(State.CONFIRMED))
+    assert done is not None
+    assert done.title.zh == "待遇领取确认凭条（补打）"
+    for state in (State.SENT, State.UNKNOWN):
+        open_yet = receipt_again("A", NOW, operation(state))
+        assert open_yet is not None
+        assert open_yet.title.en == "Slip: not finished (copy)"
+        assert "请勿重复付款" in open_yet.notes[0].zh
+    for state in (State.PREPARED, State.REFUSED, State.REVERSED):
+        assert receipt_again("A", NOW, operation(state)) is None
+    assert receipt_again("A", NOW, operation(State.CONFIRMED, Kind.ACTIVATION)) is None
