@@ -149,17 +149,12 @@ class BlacklistStore:
         """
         with self._changing:
             self._read()
-            held = self._in_force
             ready = _ready(new, now)
-            with self._store.writing() as connection:
-                extent = self._write(connection, held.list.entries if held else None, new.entries)
-                head = {"id": _ROW, "head": _head_text(new, keys), "applied_at": now}
-                connection.execute(
-                    insert(blacklist)
-                    .values(head)
-                    .on_conflict_do_update(index_elements=["id"], set_=head)
-                )
-                self._store.put(_REFUSAL, {}, connection)
+            try:
+                extent = self._replace(new, _head_text(new, keys), now)
+            except BaseException:
+                self._is_read = False  # it may be done and reported failed: the disk knows
+                raise
             self._in_force, self._extent = ready, extent
 
     def refuse(self, error: BackendError, now: datetime) -> None:
@@ -175,6 +170,20 @@ class BlacklistStore:
         """Why the last attempt was turned down, None when it was not."""
         kept = self._store.get(_REFUSAL)
         return ListRefusal(kept["code"], datetime.fromisoformat(kept["at"])) if kept else None
+
+    def _replace(self, new: Blacklist, text: str, now: datetime) -> _Extent:
+        """Write `new` in one transaction; what then lies on disk."""
+        held = self._in_force
+        with self._store.writing() as connection:
+            extent = self._write(connection, held.list.entries if held else None, new.entries)
+            head = {"id": _ROW, "head": text, "applied_at": now}
+            connection.execute(
+                insert(blacklist)
+                .values(head)
+                .on_conflict_do_update(index_elements=["id"], set_=head)
+            )
+            self._store.put(_REFUSAL, {}, connection)
+        return extent
 
     def _write(self, connection: Connection, old: EntrySet | None, new: EntrySet) -> _Extent:
         """Write the change from `old`, or all of `new`; what then lies on disk."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +12,7 @@ from random import Random
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, event, func, select
+from sqlalchemy import Connection, delete, event, func, select
 
 from backend_client.blacklist import Blacklist
 from backend_client.entry_set import EntrySet
@@ -19,7 +20,7 @@ from backend_client.errors import ListRolledBack
 from backend_client.list_messages import IDENTITY, BlacklistEntry, Coverage
 from backend_client.messages import ListingReason, PublicKey
 from terminal.clock import SHANGHAI
-from terminal.errors import StoreDamaged, StoreError
+from terminal.errors import StoreDamaged, StoreError, StoreUnavailable
 from terminal.store.blacklist import BlacklistStore, ListRefusal
 from terminal.store.schema import blacklist_part
 from terminal.store.store import Store
@@ -294,3 +295,36 @@ def test_every_reason_fits(store: Store, reason: ListingReason) -> None:
     index = BlacklistStore(store)
     index.apply(of(1, one), NOW)
     assert index.find(CARDS[0], NUMBERS[0]) == (one.terms,)
+
+
+@pytest.mark.parametrize("is_done", [True, False])
+def test_after_a_write_that_was_reported_failed_the_disk_decides(
+    store: Store, monkeypatch: pytest.MonkeyPatch, is_done: bool
+) -> None:
+    """A terminal that believed the report could take no further version, until its next start."""
+    index = BlacklistStore(store)
+    first, second = entry(IDS[0]), entry(IDS[1])
+    index.apply(of(1, first), NOW)
+    really = store.writing
+
+    @contextmanager
+    def failing() -> Iterator[Connection]:
+        with really() as connection:
+            yield connection
+            if not is_done:
+                raise StoreUnavailable("the disk is full")
+        raise StoreUnavailable("whether it is done nobody knows")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "writing", failing)
+        with pytest.raises(StoreUnavailable):
+            index.apply(of(2, first, second), NOW)
+    head = index.head()
+    assert head is not None
+    assert head.version == (2 if is_done else 1)
+    assert bool(index.find(CARDS[1], NUMBERS[0])) is is_done
+    for version in (3, 4):
+        index.apply(of(version, second, entry(IDS[version])), NOW)
+    assert index.find(CARDS[0], NUMBERS[0]) == ()
+    assert index.find(CARDS[4], NUMBERS[0])
+    assert BlacklistStore(store).load() == index.load()
