@@ -98,6 +98,8 @@ class BackendClient:
         same(trial.number, request.number, "/number")
         same(trial.bill_id, request.bill_id, "/bill_id")
         same(trial.split.total_fen, request.total_fen, "/split/total_fen")
+        told = trial.provisional.number if trial.provisional is not None else None
+        same(told, request.provisional_number, "/provisional/number")
         return trial
 
     def activate(self, request: ActivationRequest) -> ActivationResult:
@@ -115,6 +117,7 @@ class BackendClient:
         same(settlement.number, request.number, "/number")
         same(settlement.bill_id, request.bill_id, "/bill_id")
         same(settlement.split, request.split, "/split")
+        same(settlement.provisional_number, request.provisional_number, "/provisional_number")
         return settlement
 
     def query(self, number: str) -> OperationState:

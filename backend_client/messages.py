@@ -41,6 +41,7 @@ __all__ = [
     "OperationState",
     "Problem",
     "Profile",
+    "ProvisionalVisit",
     "PublicKey",
     "Reversal",
     "ReversalRequest",
@@ -239,12 +240,27 @@ class Bill(Message):
 
 
 @dataclass(frozen=True, slots=True)
+class ProvisionalVisit(Message):
+    """A visit that was registered while the centre was away, and what was paid then (fen).
+
+    `number` is that of the registration; `paid_fen` is what the holder said, 0 for nothing.
+    """
+
+    schema: ClassVar[str] = "bill-list:1#/$defs/provisional_visit"
+    number: str
+    institution: str
+    visited_at: dt.datetime
+    paid_fen: int
+
+
+@dataclass(frozen=True, slots=True)
 class BillList(Message):
-    """The open bills of a card."""
+    """The open bills of a card, and its provisional visits that no settlement belongs to yet."""
 
     schema: ClassVar[str] = "bill-list:1"
     card: CardRef
     bills: tuple[Bill, ...]
+    provisional: tuple[ProvisionalVisit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,13 +313,17 @@ class Split(Message):
 
 @dataclass(frozen=True, slots=True)
 class TrialRequest(Message):
-    """预结算: asks who would pay what of this bill. Nothing is booked."""
+    """预结算: asks who would pay what of this bill. Nothing is booked.
+
+    `provisional_number` names the provisional visit that the bill is for, None for none.
+    """
 
     schema: ClassVar[str] = "trial-request:1"
     number: str
     card: CardRef
     bill_id: str
     total_fen: int
+    provisional_number: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,6 +335,7 @@ class Trial(Message):
     bill_id: str
     split: Split
     valid_until: dt.datetime
+    provisional: ProvisionalVisit | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,6 +347,7 @@ class ConfirmRequest(Message):
     card: CardRef
     bill_id: str
     split: Split
+    provisional_number: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,6 +363,7 @@ class Settlement(Message):
     current_account_after_fen: int
     past_accounts_after_fen: int
     scheme: Scheme = "employee"
+    provisional_number: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

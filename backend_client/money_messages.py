@@ -124,6 +124,7 @@ class SettlementRecord(Message):
     account_fen: int
     cash_fen: int
     cancelled_at: dt.datetime | None
+    provisional_number: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,12 +269,16 @@ class DebitUpload(Message):
 
 @dataclass(frozen=True, slots=True)
 class ProvisionalUpload(Message):
-    """A visit that was registered while the centre was away, to be settled with the card there."""
+    """A visit that was registered while the centre was away, to be settled with the card there.
+
+    `paid_fen` is what the holder says he has paid then himself.
+    """
 
     schema: ClassVar[str] = "provisional-upload:1"
     number: str
     card: CardRef
     visited_at: dt.datetime
+    paid_fen: int = 0
 
 
 @dataclass(frozen=True, slots=True)

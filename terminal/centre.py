@@ -39,7 +39,10 @@ class _Made:
 
 
 _MADE: Mapping[Kind, _Made] = {
-    Kind.SETTLEMENT: _Made("settlement", (("bill_id", "bill_id"), ("split", "split"))),
+    Kind.SETTLEMENT: _Made(
+        "settlement",
+        (("bill_id", "bill_id"), ("split", "split"), ("provisional_number", "provisional_number")),
+    ),
     Kind.ACTIVATION: _Made("activation", (("card", "status/card"),)),
     Kind.CANCELLATION: _Made("cancellation", (("settlement_id", "settlement_id"),)),
     Kind.CONTRIBUTION: _Made("payment", (("bill_id", "bill_id"), ("amount_fen", "amount_fen"))),

@@ -33,6 +33,7 @@ COMMANDS = {
     "contribution": Entry("serve", "pay a contribution"),
     "benefits": Entry("serve", "show benefits and confirm that one was received"),
     "debit": Entry("debit", "pay from the medical account on the card"),
+    "provisional": Entry("serve", "register a visit while the centre is away, to settle it later"),
     "records": Entry("serve", "show what was settled and debited"),
     "pin": Entry("serve", "change the PIN"),
     "loss": Entry("errand", "report a lost card, which need not be there"),

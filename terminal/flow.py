@@ -15,16 +15,20 @@ from __future__ import annotations
 import logging
 from collections.abc import Generator
 from contextlib import suppress
+from dataclasses import replace
 from typing import Protocol
 
 from apdu.pin import Pin
 from apdu.status import CardError, CardRemoved
 from backend_client.errors import BackendError
 from backend_client.errors import Refused as RefusedByCentre
+from terminal.amounts import fen_of
 from terminal.errors import TerminalError
 from terminal.outcome import Done, Failed, Interruption, Outcome, Refused, Stopped, closing
+from terminal.receipt import yuan
 from terminal.screens import (
     Answer,
+    AskAmount,
     AskIdentity,
     AskPin,
     AskScan,
@@ -40,6 +44,12 @@ from terminal.screens import (
 from terminal.text import Text
 
 log = logging.getLogger(__name__)
+
+_NO_AMOUNT = Text("请输入金额，例如 12.50。", "Please enter an amount in yuan, for example 12.50.")
+_OUT_OF_BOUNDS = Text(
+    "金额应在 ¥ {smallest} 至 ¥ {largest} 之间。",
+    "The amount must be between ¥ {smallest} and ¥ {largest}.",
+)
 
 Flow = Generator[Screen, Answer, Outcome]
 """Yields screens, receives answers, returns how it ended."""
@@ -167,6 +177,22 @@ def scan(screen: AskScan) -> Generator[Screen, Answer, str]:
     if not isinstance(answer, str):
         raise WrongAnswer("a code is a text")
     return answer
+
+
+def amount(screen: AskAmount, smallest: int, largest: int) -> Generator[Screen, Answer, int]:
+    """Ask for an amount until it is one within these bounds (fen), and return its fen."""
+    while True:
+        typed = yield screen
+        if not isinstance(typed, str):
+            raise WrongAnswer("an amount is what was typed")
+        fen = fen_of(typed)
+        if fen is None:
+            note = _NO_AMOUNT
+        elif smallest <= fen <= largest:
+            return fen
+        else:
+            note = _OUT_OF_BOUNDS.fill(smallest=yuan(smallest), largest=yuan(largest))
+        screen = replace(screen, note=note)
 
 
 def agreement(screen: Confirm) -> Generator[Screen, Answer, bool]:

@@ -19,6 +19,9 @@ from terminal.text import Text
 LONGEST_SCAN = 512
 """No code that is scanned has more characters than this."""
 
+LONGEST_AMOUNT = 12
+"""No amount that is typed has more characters than this."""
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -167,6 +170,23 @@ class AskScan:
 
 
 @dataclass(frozen=True, slots=True)
+class AskAmount:
+    """An amount of money, typed in yuan with at most two places. `sections` say what bounds it.
+
+    `note` says what was wrong before. The answer is what was typed.
+    """
+
+    title: Text
+    sections: tuple[Section, ...] = ()
+    note: Text | None = None
+    cancellable: bool = True
+
+    def accepts(self, answer: Answer) -> bool:
+        """Takes 1 to `LONGEST_AMOUNT` characters; what they say is the flow's affair."""
+        return isinstance(answer, str) and 0 < len(answer) <= LONGEST_AMOUNT
+
+
+@dataclass(frozen=True, slots=True)
 class ShowQr:
     """A QR code for the holder's telephone, good until `valid_until` (None: for good).
 
@@ -227,7 +247,7 @@ class ReceiptScreen:
         return answer is None
 
 
-Question = Choose | AskPin | AskIdentity | AskScan | Confirm
+Question = Choose | AskPin | AskIdentity | AskScan | AskAmount | Confirm
 """Screens that want an answer of their own; the others only want to be seen."""
 
 Screen = Question | Message | Details | ShowQr | Progress | ReceiptScreen

@@ -29,15 +29,18 @@ class Uploaded:
     error: Explanation | None
 
 
-def upload_all(outbox: Outbox, journal: Journal, client: BackendClient) -> Uploaded:
-    """Send what waits; once the centre is away the rest waits on. Raises `StoreError`.
+def upload_all(
+    outbox: Outbox, journal: Journal, client: BackendClient, card_id: str | None = None
+) -> Uploaded:
+    """Send what waits, with `card_id` that card's only. Raises `StoreError`.
 
+    Once the centre is away the rest waits on.
     A record that the centre refuses keeps waiting, with the reason beside it, and stands in nobody
     else's way.
     """
     taken = 0
     first: BackendError | None = None
-    for number in outbox.numbers():
+    for number in outbox.numbers(card_id=card_id):
         operation = journal.find(number)
         if operation is None:
             continue
@@ -60,7 +63,9 @@ def _upload(operation: Operation, client: BackendClient) -> UploadReceipt:
     if operation.kind is Kind.PROVISIONAL:
         at = datetime.fromisoformat(operation.payload["visited_at"])
         return client.money.upload_provisional(
-            ProvisionalUpload(operation.number, operation.card, at)
+            ProvisionalUpload(
+                operation.number, operation.card, at, operation.payload.get("paid_fen", 0)
+            )
         )
     return client.money.upload_debit(_debit(operation))
 

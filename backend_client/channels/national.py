@@ -14,6 +14,7 @@ from typing import Any
 
 from backend_client.calls import same
 from backend_client.channels.channel import Reference, Sent, Tried
+from backend_client.codec import decode
 from backend_client.errors import BadMessage, Refused
 from backend_client.messages import (
     Bill,
@@ -21,6 +22,7 @@ from backend_client.messages import (
     ConfirmRequest,
     OperationState,
     Problem,
+    ProvisionalVisit,
     Reversal,
     Settlement,
     Split,
@@ -37,7 +39,7 @@ from backend_client.money_messages import (
 from backend_client.national import statement_file
 from backend_client.national.fields import CHINA
 from backend_client.national.interface import NationalInterface
-from backend_client.national.split import INSUTYPES, exp_values, scheme_of, split_of
+from backend_client.national.split import INSUTYPES, exp_content, exp_values, scheme_of, split_of
 from backend_client.national.transactions import BY_CARD, BY_ITEM, EQUAL, OUTPATIENT, REFUND
 
 NAME = "national"
@@ -89,20 +91,21 @@ class NationalChannel:
             "chrg_bchno": bill.bill_id,
             "ipt_otp_no": bill.visit_id,
         }
-        values = {**medium, **_what(reference, request.total_fen)}
+        values = {**medium, **_what(reference, request.total_fen, request.provisional_number)}
         answer = ask("2206", {"data": values}, msgid=next(numbers), insured_area=area)
         info = _own(answer["setlinfo"], reference)
         split = split_of(info)
         same(split.total_fen, request.total_fen, "/setlinfo/medfee_sumamt")
-        trial = Trial(request.number, request.bill_id, split, now + TRIAL_GOOD_FOR)
+        visit = _provisional(info, request.provisional_number)
+        trial = Trial(request.number, request.bill_id, split, now + TRIAL_GOOD_FOR, visit)
         parts = {name: str(info[name]) for name in _PARTS}
         return Tried(trial, {**reference, **parts})
 
     def confirm(self, request: ConfirmRequest, reference: Reference) -> Settlement:
         """See `SettlementChannel`."""
         parts = {name: int(reference[name]) for name in _PARTS}
-        total = request.split.total_fen
-        values = {**_medium(request.card), **_what(reference, total), **parts}
+        what = _what(reference, request.split.total_fen, request.provisional_number)
+        values = {**_medium(request.card), **what, **parts}
         answer = self._interface.ask(
             "2207", {"data": values}, msgid=request.number, insured_area=reference["area"]
         )
@@ -110,6 +113,8 @@ class NationalChannel:
         same(info.get("medins_setl_id"), request.number, "/setlinfo/medins_setl_id")
         settlement = _settlement(info, reference)
         same(settlement.split, request.split, "/setlinfo")
+        told = settlement.provisional_number
+        same(told, request.provisional_number, "/setlinfo/exp_content/provisional_number")
         return settlement
 
     def give_up(self, reference: Reference) -> None:
@@ -261,16 +266,27 @@ def _fee_lines(bill: Bill, at: datetime) -> list[dict[str, Any]]:
     ]
 
 
-def _what(reference: Reference, total_fen: int) -> dict[str, Any]:
+def _what(reference: Reference, total_fen: int, provisional: str | None) -> dict[str, Any]:
     """What 2206 and 2207 have in common, but for the medium."""
     names = ("psn_no", "mdtrt_id", "chrg_bchno", "insutype")
+    local = {} if provisional is None else {"exp_content": exp_content(provisional=provisional)}
     return {
+        **local,
         **{name: reference[name] for name in names},
         "med_type": OUTPATIENT,
         "medfee_sumamt": total_fen,
         "psn_setlway": BY_ITEM,
         "acct_used_flag": _ACCOUNT_USED,
     }
+
+
+def _provisional(info: Mapping[str, Any], number: str | None) -> ProvisionalVisit | None:
+    """The visit that a trial was asked for, as the centre knows it. Raises `BadMessage`."""
+    if number is None:
+        return None
+    visit = decode(ProvisionalVisit, exp_values(info).get("provisional"))
+    same(visit.number, number, "/setlinfo/exp_content/provisional")
+    return visit
 
 
 def _own(info: dict[str, Any], reference: Reference) -> dict[str, Any]:
@@ -299,6 +315,7 @@ def _settlement(info: Mapping[str, Any], reference: Reference) -> Settlement:
         current_account_after_fen=current,
         past_accounts_after_fen=past,
         scheme=scheme_of(info["insutype"]),
+        provisional_number=exp_values(info).get("provisional_number"),
     )
 
 

@@ -49,6 +49,9 @@ CODES: Mapping[str, str] = {
     "2027": "BAD_REQUEST",
     "2028": "BUSY",
     "2029": "FILE_UNKNOWN",
+    "2030": "PROVISIONAL_UNKNOWN",
+    "2031": "PROVISIONAL_SETTLED",
+    "2032": "PROVISIONAL_DIFFERS",
 }
 """infcode -> our stable code."""
 

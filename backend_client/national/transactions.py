@@ -105,6 +105,7 @@ _ACCOUNTS = (
     text("chrg_bchno", 64),
     text("acct_used_flag", 3),
     text("insutype", 6),
+    text("exp_content", 4000, required=False),
 )
 _STATEMENT = (
     text("setl_optins", 6),

@@ -286,9 +286,12 @@ _BILL = frozenset(
         Refusal.BILL_SETTLED,
         Refusal.INSURANCE_NOT_IN_FORCE,
         Refusal.NO_TARIFF,
+        Refusal.PROVISIONAL_UNKNOWN,
+        Refusal.PROVISIONAL_SETTLED,
+        Refusal.PROVISIONAL_DIFFERS,
     }
 )
-"""Why a bill cannot be settled."""
+"""Why a bill cannot be settled, alone or as that of a provisional visit."""
 
 _CONFIRM = frozenset(
     {

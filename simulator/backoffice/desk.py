@@ -40,6 +40,7 @@ from simulator.backoffice.ledger import Ledger
 from simulator.backoffice.lifecycle import Channel, Event
 from simulator.backoffice.listings import card_in_use, not_frozen
 from simulator.backoffice.operations import Operations, Stage
+from simulator.backoffice.provisional import open_visits
 from simulator.backoffice.refusals import Refusal
 from simulator.backoffice.register import By, Register
 from simulator.backoffice.schema import Access, Card, Operation, TrialRow
@@ -104,13 +105,14 @@ class TerminalDesk:
             return overview(session, card.holder, ref, year, now)
 
     def bills(self, caller: Caller, ref: CardRef) -> BillList:
-        """The holder's open bills, as far as this terminal may see them."""
+        """The holder's open bills and provisional visits, as far as this terminal may see them."""
         with self._database.transaction() as session:
             now = self._now()
             card = card_in_use(self._register, session, ref, now)
             note_access(session, caller, card, "bills", now)
-            found = self._bills.open_of(session, card.holder, _bills_of(caller))
-            return BillList(ref, found)
+            mine = _bills_of(caller)
+            found = self._bills.open_of(session, card.holder, mine)
+            return BillList(ref, found, open_visits(session, card.holder, mine))
 
     def activate(self, caller: Caller, request: ActivationRequest) -> ActivationResult:
         """开通 (Article 12), accepted once by its number."""

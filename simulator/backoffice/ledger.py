@@ -22,7 +22,9 @@ from simulator.backoffice.bills import Bills
 from simulator.backoffice.days import local
 from simulator.backoffice.errors import Refused
 from simulator.backoffice.figures import Figures
+from simulator.backoffice.money_schema import UploadRow
 from simulator.backoffice.operations import request_hash
+from simulator.backoffice.provisional import as_message, open_visit
 from simulator.backoffice.refusals import Refusal
 from simulator.backoffice.schema import Account, BillRow, Card, Operation, SettlementRow, TrialRow
 from simulator.backoffice.tariff import Standing, work_out
@@ -80,7 +82,14 @@ class Ledger:
         if bill.total_fen != request.total_fen:
             raise Refused(Refusal.BILL_CHANGED)
         split = self.due(session, bill, now).split
-        trial = Trial(request.number, bill.bill_id, split, now + self._trial_lifetime)
+        visit = _provisional(session, bill, request.provisional_number)
+        trial = Trial(
+            request.number,
+            bill.bill_id,
+            split,
+            now + self._trial_lifetime,
+            None if visit is None else as_message(visit),
+        )
         session.add(
             TrialRow(
                 operation=operation.id,
@@ -107,7 +116,8 @@ class Ledger:
         due = self.due(session, bill, now)
         if due.split != request.split:
             raise Refused(Refusal.ACCOUNT_CHANGED)
-        booked = self.book(session, operation, card, bill, due, now)
+        visit = _provisional(session, bill, request.provisional_number)
+        booked = self.book(session, operation, card, bill, due, now, visit)
         return Settlement(
             number=request.number,
             settlement_id=settlement_id(booked.row),
@@ -117,6 +127,7 @@ class Ledger:
             current_account_after_fen=booked.current_account_fen,
             past_accounts_after_fen=booked.past_accounts_fen,
             scheme=due.scheme,
+            provisional_number=request.provisional_number,
         )
 
     def book(
@@ -127,8 +138,9 @@ class Ledger:
         bill: BillRow,
         due: Due,
         now: datetime,
+        visit: UploadRow | None = None,
     ) -> Booked:
-        """Take from account and year's sums what is due, and close the bill."""
+        """Take from account and year's sums what is due, and close the bill and its `visit`."""
         account = account_of(session, card.holder, due.medical_year)
         account.current_fen -= due.split.current_account_fen
         account.past_fen -= due.split.past_accounts_fen
@@ -139,6 +151,8 @@ class Ledger:
         session.add(row)
         session.flush()
         bill.settled_by = row.id
+        if visit is not None:
+            row.provisional, visit.settled_by = visit.id, row.id
         return Booked(row, account.current_fen, account.past_fen)
 
     def cancel(
@@ -200,7 +214,7 @@ class Ledger:
             self._give_back(session, row, now)
 
     def _give_back(self, session: Session, row: SettlementRow, now: datetime) -> None:
-        """Give back what a settlement took, and open its bill again.
+        """Give back what a settlement took, and open its bill and provisional visit again.
 
         Money of a current-year account whose year is over goes to the past-years account.
         """
@@ -214,6 +228,8 @@ class Ledger:
         used.deductible_fen -= row.deductible_fen
         used.shared_fen -= row.shared_fen
         session.get_one(BillRow, row.bill).settled_by = None
+        if row.provisional is not None:
+            session.get_one(UploadRow, row.provisional).settled_by = None
         row.reversed_at = now
 
     def _tried_bill(
@@ -230,7 +246,9 @@ class Ledger:
         if known is None or known.card != card.id:
             raise Refused(Refusal.TRIAL_UNKNOWN)
         trial = self._remembered(known)
-        if (request.bill_id, request.split) != (trial.bill_id, trial.split):
+        visit = None if trial.provisional is None else trial.provisional.number
+        tried = (trial.bill_id, trial.split, visit)
+        if (request.bill_id, request.split, request.provisional_number) != tried:
             raise Refused(Refusal.SPLIT_DIFFERS)
         if now >= known.valid_until:
             raise Refused(Refusal.TRIAL_EXPIRED)
@@ -263,6 +281,11 @@ class Ledger:
 
     def _remembered(self, row: TrialRow) -> Trial:
         return decode(Trial, self._vault.open(row.sealed, "trials", str(row.operation)))
+
+
+def _provisional(session: Session, bill: BillRow, number: str | None) -> UploadRow | None:
+    """The open provisional visit that a request names, if it names one. Raises `Refused`."""
+    return None if number is None else open_visit(session, bill, number)
 
 
 def settlement_id(row: SettlementRow) -> str:

@@ -32,6 +32,7 @@ from simulator.backoffice.database import Database
 from simulator.backoffice.desk import note_access
 from simulator.backoffice.ledger import Ledger, settlement_id
 from simulator.backoffice.listings import card_in_use
+from simulator.backoffice.money_schema import UploadRow
 from simulator.backoffice.operations import Operations
 from simulator.backoffice.register import Register
 from simulator.backoffice.schema import Institution, Operation, SettlementRow
@@ -148,8 +149,9 @@ class MoneyDesk:
 def _settlements_of(session: Session, holder: int) -> tuple[SettlementRecord, ...]:
     """The holder's settlements but for those that were reversed."""
     query = (
-        select(SettlementRow, Institution.name)
+        select(SettlementRow, Institution.name, UploadRow.number)
         .join(Institution, SettlementRow.institution == Institution.code)
+        .outerjoin(UploadRow, SettlementRow.provisional == UploadRow.id)
         .where(SettlementRow.holder == holder)
         .where(SettlementRow.reversed_at.is_(None) | SettlementRow.cancelled_by.is_not(None))
         .order_by(SettlementRow.settled_at.desc(), SettlementRow.id.desc())
@@ -165,6 +167,7 @@ def _settlements_of(session: Session, holder: int) -> tuple[SettlementRecord, ..
             account_fen=row.current_account_fen + row.past_accounts_fen,
             cash_fen=row.cash_fen,
             cancelled_at=row.reversed_at,
+            provisional_number=provisional,
         )
-        for row, name in session.execute(query)
+        for row, name, provisional in session.execute(query)
     )

@@ -99,6 +99,7 @@ class UploadRow(Base):
     """A record that a terminal made offline and sent later; `sealed` is the record itself.
 
     A debit of a card is accepted once by the terminal's number and once by the card's own counter.
+    `paid_fen` is what was paid at a provisional visit, `settled_by` the settlement of it in force.
     """
 
     __tablename__ = "uploads"
@@ -112,6 +113,8 @@ class UploadRow(Base):
     institution: Mapped[str]
     sequence: Mapped[int | None]
     account_fen: Mapped[int]
+    paid_fen: Mapped[int] = mapped_column(default=0)
+    settled_by: Mapped[int | None]
     happened_at: Mapped[datetime]
     verdict: Mapped[str]
     request_hash: Mapped[bytes]

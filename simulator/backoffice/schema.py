@@ -22,7 +22,7 @@ from sqlalchemy.types import TypeDecorator
 
 from simulator.backoffice.days import local
 
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 """Counts up with every change of a table; a database of another version is refused."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -244,7 +244,8 @@ class SettlementRow(Base):
     """A booked settlement in figures, for undoing and for reconciling.
 
     `scheme` is the insurance that paid. `reversed_at` is when it was undone, `cancelled_by` the
-    operation that took it back, None for a reversal.
+    operation that took it back, None for a reversal. `provisional` is the upload of the provisional
+    visit that it settles, if any.
     """
 
     __tablename__ = "settlements"
@@ -265,6 +266,7 @@ class SettlementRow(Base):
     deductible_fen: Mapped[int]
     shared_fen: Mapped[int]
     scheme: Mapped[str]
+    provisional: Mapped[int | None] = mapped_column(ForeignKey("uploads.id"))
     settled_at: Mapped[datetime]
     reversed_at: Mapped[datetime | None]
     cancelled_by: Mapped[int | None] = mapped_column(ForeignKey("operations.id"))

@@ -29,12 +29,13 @@ from simulator.backoffice.days import local
 from simulator.backoffice.errors import Refused
 from simulator.backoffice.money_schema import UploadRow
 from simulator.backoffice.operations import request_hash
+from simulator.backoffice.provisional import PROVISIONAL
 from simulator.backoffice.refusals import Refusal
 from simulator.backoffice.schema import Card, Institution
 from simulator.backoffice.terminals import Caller
 from simulator.backoffice.vault import Vault
 
-DEBIT, PROVISIONAL = "debit", "provisional"
+DEBIT = "debit"
 MAX_SHOWN = 200
 Verdict = Literal["accepted", "proof_wrong", "not_checked"]
 
@@ -86,6 +87,7 @@ class Uploads:
                 verdict="accepted",
                 now=now,
             )
+            known.paid_fen = upload.paid_fen
         return _receipt(known)
 
     def debits_of(self, session: Session, holder: int) -> Sequence[DebitRecord]:

@@ -158,6 +158,22 @@ _SETTLEMENT = {
         f"The insurer cannot work out this bill. {_EN_STAFF}",
         remedy="Add a parameter file for this date and group of insured.",
     ),
+    Refusal.PROVISIONAL_UNKNOWN: Wording(
+        _NOT_FOUND,
+        f"查不到这次脱网登记。{_ZH_STAFF}",
+        f"This visit was not registered. {_EN_STAFF}",
+        remedy="Let the terminal that registered it upload its records.",
+    ),
+    Refusal.PROVISIONAL_SETTLED: Wording(
+        _CONFLICT,
+        "这次脱网登记的就诊已经结算，不用再付。",
+        "The visit that was registered is settled already. Do not pay again.",
+    ),
+    Refusal.PROVISIONAL_DIFFERS: Wording(
+        _CONFLICT,
+        "这张账单不是这次脱网登记的就诊的。",
+        "This bill is not that of the visit that was registered.",
+    ),
     Refusal.TRIAL_UNKNOWN: Wording(
         _CONFLICT,
         f"没有对应的试算。{_ZH_AGAIN}",

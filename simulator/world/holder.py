@@ -20,7 +20,8 @@ from simulator.story import INITIAL_PIN, OWN_PIN
 from simulator.world.founding import PERMISSION
 from simulator.world.plastic import Plastic
 from terminal.outcome import Cancelled
-from terminal.screens import Answer, AskPin, Choose, Confirm, Message, Screen
+from terminal.receipt import yuan
+from terminal.screens import Answer, AskAmount, AskPin, Choose, Confirm, Message, Screen
 
 if TYPE_CHECKING:
     from backend_client.messages import CardRef
@@ -124,6 +125,8 @@ class AtTheScreen:
                 return self._habits.option(screen)
             case Confirm():
                 return self._habits.agrees()
+            case AskAmount():
+                return yuan(self._habits.amount_fen())
             case _:
                 return None
 

@@ -229,7 +229,7 @@ class World:
 
 
 def _flow_of(function: Function, habits: Habits) -> Callable[[Visit], Flow]:
-    """What a function does; a debit is no entry of the menu: somebody at the desk says how much."""
+    """What a function does; of a debit, somebody at the desk says how much."""
     if function is Function.DEBIT:
         return partial(debit.flow, amount_fen=habits.amount_fen())
     return FUNCTIONS[function].flow

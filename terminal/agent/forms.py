@@ -78,6 +78,7 @@ FORMS: dict[str, Form] = {
             _object(("choice",), choice={"type": "string", "maxLength": 256}),
             _object(("agree",), agree={"type": "boolean"}),
             _object(("scan",), scan={"type": "string", "minLength": 1, "maxLength": 4096}),
+            _object(("amount",), amount={"type": "string", "minLength": 1, "maxLength": 12}),
             _object(
                 ("name", "ssn"),
                 name={"type": "string", "minLength": 1, "maxLength": 128},

@@ -192,7 +192,8 @@ def _given(body: dict[str, Any]) -> Answer:
         return Pin(body.pop("pin"))
     if "ssn" in body:
         return Identity(body["name"], body["ssn"])
-    value: Answer = body.get("choice", body.get("scan", body.get("agree")))
+    plain = (body[name] for name in ("choice", "scan", "amount", "agree") if name in body)
+    value: Answer = next(plain, None)
     return value
 
 

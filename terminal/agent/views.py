@@ -18,6 +18,7 @@ from terminal.errors import explain
 from terminal.outcome import Done, Failed, Outcome, Refused, Stopped, Unknown
 from terminal.receipt import Receipt
 from terminal.screens import (
+    AskAmount,
     AskIdentity,
     AskPin,
     AskScan,
@@ -141,6 +142,13 @@ def screen(one: Screen) -> Json:
             return {"kind": "identity", "title": text(one.title), "note": _maybe(one.note)}
         case AskScan():
             return {"kind": "scan", "title": text(one.title), "note": _maybe(one.note)}
+        case AskAmount():
+            return {
+                "kind": "amount",
+                "title": text(one.title),
+                "note": _maybe(one.note),
+                "sections": _sections(one.sections),
+            }
         case ShowQr():
             told = {"title": text(one.title), "body": [text(line) for line in one.body]}
             return {"kind": "qr", **told, "payload": one.payload}

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 
 from terminal.commands.options import add_common, add_personal, add_reader
 from terminal.exit_codes import ExitCode
 
-_AMOUNT = re.compile(r"([0-9]{1,7})(?:\.([0-9]{2}))?")
-
 
 def add_arguments(parser: ArgumentParser, _name: str) -> None:
     """The options of `debit`."""
-    parser.add_argument("amount", metavar="YUAN", type=_fen, help="for example 12.50")
+    help_text = "for example 12.50; the holder enters it if left out"
+    parser.add_argument("amount", metavar="YUAN", nargs="?", type=_fen, help=help_text)
     add_reader(parser)
     add_personal(parser)
     add_common(parser)
@@ -39,8 +37,9 @@ def run(args: Namespace) -> ExitCode:
 
 
 def _fen(text: str) -> int:
-    match = _AMOUNT.fullmatch(text)
-    fen = int(match[1]) * 100 + int(match[2] or 0) if match else 0
-    if fen <= 0:
+    from terminal.amounts import fen_of
+
+    fen = fen_of(text)
+    if not fen:
         raise ArgumentTypeError(f"{text!r} is no amount: write yuan, for example 12.50")
     return fen

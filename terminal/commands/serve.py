@@ -15,6 +15,7 @@ _FUNCTIONS = {
     "contribution": "contribution",
     "benefits": "benefits",
     "records": "records",
+    "provisional": "provisional",
     "pin": "pin",
     "bank": "bank",
     "ecard": "ecard",

@@ -18,8 +18,10 @@ from apdu.status import PinFormat
 from terminal.drivers.painting import Painter
 from terminal.outcome import Cancelled
 from terminal.screens import (
+    LONGEST_AMOUNT,
     LONGEST_SCAN,
     Answer,
+    AskAmount,
     AskIdentity,
     AskPin,
     AskScan,
@@ -83,7 +85,9 @@ class ConsoleDriver:
             case AskIdentity():
                 return self._identity()
             case AskScan():
-                return self._scan()
+                return self._within(Text("请扫描二维码：", "Scan the code: "), LONGEST_SCAN)
+            case AskAmount():
+                return self._within(Text("金额（元）：", "Amount in yuan: "), LONGEST_AMOUNT)
             case _:
                 return None
 
@@ -114,11 +118,11 @@ class ConsoleDriver:
         ssn = self._typed(Text("社会保障号码：", "Social security number: "))
         return Identity(name, ssn.upper())
 
-    def _scan(self) -> str:
-        """A scanner types what it reads, like a keyboard."""
+    def _within(self, prompt: Text, longest: int) -> str:
+        """A line of at most so many characters. A scanner types what it reads, like a keyboard."""
         while True:
-            typed = self._typed(Text("请扫描二维码：", "Scan the code: "))
-            if len(typed) <= LONGEST_SCAN:
+            typed = self._typed(prompt)
+            if len(typed) <= longest:
                 return typed
             self._again()
 

@@ -16,6 +16,7 @@ from terminal.drivers.qr import qr_lines
 from terminal.mask import mask
 from terminal.receipt import Receipt
 from terminal.screens import (
+    AskAmount,
     AskIdentity,
     AskPin,
     AskScan,
@@ -77,6 +78,9 @@ class Painter:
                 return self._panel(screen.title, self._options(screen))
             case AskPin():
                 return self._ask_pin(screen)
+            case AskAmount():
+                body = self._sections(screen.sections)
+                return self._panel(screen.title, *body, *self._noted(screen.note))
             case AskIdentity() | AskScan():
                 return self._panel(screen.title, *self._noted(screen.note))
             case ShowQr():

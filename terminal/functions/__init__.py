@@ -20,6 +20,7 @@ from terminal.functions import (
     card,
     catalogue,
     contribution,
+    debit,
     ecard,
     loss,
     pin,
@@ -62,6 +63,7 @@ FUNCTIONS: Mapping[Function, Entry] = MappingProxyType(
         Function.PROVISIONAL: Entry(
             Text("脱网就诊登记", "Register a visit offline"), provisional.flow
         ),
+        Function.DEBIT: Entry(Text("卡内账户付款", "Pay from the card"), debit.flow),
         Function.PIN_CHANGE: Entry(Text("修改密码", "Change the PIN"), pin.flow),
         Function.STANDING: Entry(_STANDING, standing.flow),
         Function.RELEASE: Entry(_RELEASE, release.flow),

@@ -1,14 +1,15 @@
 """Paying from the medical account on the card, with or without the centre (facts 5.1, 7.5).
 
-Whoever stands at the desk says the amount; the card must carry the permission to settle offline
-(DF04 EF06), and card and terminal have limits. SENT is durable before DEBIT leaves; the card's TAC
-closes the operation and is uploaded later. A torn debit is left unknown: the same card is asked for
-its proof when it comes back.
+Whoever stands at the desk says the amount, or the holder enters it; the card must carry the
+permission to settle offline (DF04 EF06), and card and terminal have limits. SENT is durable before
+DEBIT leaves; the card's TAC closes the operation and is uploaded later. A torn debit is left
+unknown: the same card is asked for its proof when it comes back.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import cast
 
@@ -25,16 +26,16 @@ from apdu.ssc.transactions import (
 )
 from apdu.ssc.writing import CardWriter
 from apdu.status import CardError
-from terminal.flow import Flow
+from terminal.flow import Flow, amount
 from terminal.functions.commit import abandon, agreed_upon, unfinished
 from terminal.functions.earlier import earlier, told
 from terminal.functions.entry import let_in_with_pin
-from terminal.functions.offline_limits import check_stored, within
+from terminal.functions.offline_limits import check_stored, stored_fen, within
 from terminal.functions.proof import as_payload
 from terminal.functions.receipts import receipt_of
 from terminal.outcome import Done, Failed, Refused
 from terminal.policy import Function
-from terminal.screens import Confirm, Row, Section
+from terminal.screens import Answer, AskAmount, Confirm, Row, Screen, Section
 from terminal.sections import money
 from terminal.store.journal import Evidence, Kind, Operation
 from terminal.text import Text
@@ -46,6 +47,9 @@ _PERMISSION = ("DF04", 0xEF06)
 _PERMITTED, _TOTAL, _TIMES = 0x90, 0x92, 0x93
 _YES_CODE = "1"
 _TITLE = Text("卡内医疗账户付款", "Pay from the account on the card")
+_HOW_MUCH = Text("请输入付款金额", "How much do you pay?")
+_BALANCE = Text("卡内余额", "Balance on the card")
+_SMALLEST = 1
 _YES = Text("确认付款", "Pay")
 _NO = Text("不付款", "Do not pay")
 _PAYING = Text("正在扣款，请勿取卡", "Paying: leave the card in")
@@ -70,8 +74,8 @@ class Permission:
     times: int
 
 
-def flow(visit: Visit, amount_fen: int) -> Flow:
-    """Check card and limits, agree to exactly this amount, debit."""
+def flow(visit: Visit, amount_fen: int | None = None) -> Flow:
+    """Check card and limits, agree to exactly this amount, debit. None: the holder enters it."""
     decision = yield from let_in_with_pin(visit, Function.DEBIT)
     if isinstance(decision, Refused):
         return decision
@@ -82,12 +86,31 @@ def flow(visit: Visit, amount_fen: int) -> Flow:
     permission = _permission(visit)
     if not permission.permitted:
         return _NOT_PERMITTED
-    check_limits(visit, permission, amount_fen)
     balance = MedicalAccount(visit.card).balance()
+    if amount_fen is None:
+        amount_fen = yield from _entered(visit, permission, balance)
+    check_limits(visit, permission, amount_fen)
     outcome = yield from _debited(visit, module, amount_fen, balance)
     if isinstance(outcome, Done):
         _count_on_card(visit, permission, amount_fen)
     return outcome
+
+
+def _entered(visit: Visit, permission: Permission, balance: int) -> Generator[Screen, Answer, int]:
+    """The amount, entered by who stands here under the limits shown. Raises `OfflineLimit`."""
+    check_limits(visit, permission, _SMALLEST)
+    limits = visit.offline
+    each = min(limits.operation_fen, limits.stored_fen - stored_fen(visit))
+    today = limits.card_day_fen - visit.outbox.spent_today(visit.card_ref.card_id)
+    in_all = limits.card_total_fen - permission.total_fen
+    rows = (
+        Row(_BALANCE, money(balance)),
+        Row(Text("每次限额", "At most each time"), money(each)),
+        Row(Text("今天还可付", "Left for today"), money(today)),
+        Row(Text("本卡脱网还可付", "Left for this card offline"), money(in_all)),
+    )
+    largest = max(_SMALLEST, min(balance, each, today, in_all))
+    return (yield from amount(AskAmount(_HOW_MUCH, (Section(_TITLE, rows),)), _SMALLEST, largest))
 
 
 def check_limits(visit: Visit, permission: Permission, amount_fen: int) -> None:
@@ -149,7 +172,7 @@ def _debited(visit: Visit, module: PurchaseModule, amount_fen: int, balance: int
 
 def _check(amount_fen: int, balance: int) -> Confirm:
     rows = (
-        Row(Text("卡内余额", "Balance on the card"), money(balance)),
+        Row(_BALANCE, money(balance)),
         Row(Text("付款后余额", "Balance afterwards"), money(balance - amount_fen)),
     )
     amount = (Row(Text("付款金额", "Amount"), money(amount_fen)),)

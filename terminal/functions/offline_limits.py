@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from terminal.errors import OfflineLimit
-from terminal.store.journal import State
+from terminal.store.journal import Operation, State
 from terminal.visit import Visit
 
 
@@ -15,17 +15,25 @@ def check_stored(visit: Visit, amount_fen: int = 0) -> None:
     What has begun, and waits for its card's proof, counts too: it may have been done.
     """
     limits, waiting = visit.offline, visit.outbox.waiting()
-    begun = [
+    within("stored_fen", stored_fen(visit) + amount_fen, limits.stored_fen)
+    within("stored_records", waiting.count + len(_begun(visit)) + 1, limits.stored_records)
+    age = visit.clock.now() - waiting.oldest if waiting.oldest is not None else timedelta()
+    if age > limits.oldest:
+        raise OfflineLimit("the oldest record waits longer than [offline] oldest")
+
+
+def stored_fen(visit: Visit) -> int:
+    """What waits here or has begun, in fen."""
+    begun = sum(int(one.payload.get("account_fen", 0)) for one in _begun(visit))
+    return visit.outbox.waiting().total_fen + begun
+
+
+def _begun(visit: Visit) -> list[Operation]:
+    return [
         one
         for one in visit.journal.open_operations()
         if one.kind.is_offline and one.state is not State.PREPARED
     ]
-    begun_fen = sum(int(one.payload.get("account_fen", 0)) for one in begun)
-    within("stored_fen", waiting.total_fen + begun_fen + amount_fen, limits.stored_fen)
-    within("stored_records", waiting.count + len(begun) + 1, limits.stored_records)
-    age = visit.clock.now() - waiting.oldest if waiting.oldest is not None else timedelta()
-    if age > limits.oldest:
-        raise OfflineLimit("the oldest record waits longer than [offline] oldest")
 
 
 def within(name: str, value: int, limit: int) -> None:

@@ -8,17 +8,19 @@ then, with the card present again.
 from __future__ import annotations
 
 from backend_client.errors import BackendError
+from terminal.amounts import MOST_FEN
 from terminal.clock import local
-from terminal.flow import Flow, agreement, committing
+from terminal.flow import Flow, agreement, amount, committing
 from terminal.functions.commit import abandon
 from terminal.functions.earlier import told
 from terminal.functions.entry import admitted, holder_verified
 from terminal.functions.offline_limits import check_stored
+from terminal.functions.provisional_visits import PAID_THEN
 from terminal.functions.receipts import receipt_of
 from terminal.outcome import Cancelled, Done, Refused, Stopped
 from terminal.policy import Function
-from terminal.screens import Confirm, Row, Section
-from terminal.sections import same
+from terminal.screens import AskAmount, Confirm, Row, Section
+from terminal.sections import money, same
 from terminal.store.journal import Evidence, Kind
 from terminal.text import Text
 from terminal.visit import Visit
@@ -28,6 +30,14 @@ _WHAT = Text(
     "网络中断，现在不能医保结算。可以自费，或登记本次就诊，联网后持卡补结算。",
     "The centre cannot be reached, so the insurance settles nothing now. You may pay yourself, or "
     "register this visit and settle it with your card when the network is back.",
+)
+_PAID = Text(
+    "这次就诊您已自费付了多少？没有付请输入 0。",
+    "How much have you paid yourself for this visit? Enter 0 for nothing.",
+)
+_WHY = Row(
+    Text("说明", "What"),
+    Text("联网补结算时会显示这笔金额。", "It is shown when the visit is settled later."),
 )
 _YES = Text("登记", "Register")
 _NO = Text("不登记", "Do not register")
@@ -51,13 +61,19 @@ def flow(visit: Visit) -> Flow:
     check_stored(visit)
     now = visit.clock.now()
     at = f"{local(now):%Y-%m-%d %H:%M:%S}"
-    rows = (Row(Text("时间", "When"), same(at)), Row(Text("说明", "What"), _WHAT))
+    paid_fen = yield from amount(AskAmount(_PAID, (Section(_TITLE, (_WHY,)),)), 0, MOST_FEN)
+    rows = (
+        Row(Text("时间", "When"), same(at)),
+        Row(PAID_THEN, money(paid_fen)),
+        Row(Text("说明", "What"), _WHAT),
+    )
     if not (yield from agreement(Confirm(_TITLE, (Section(_TITLE, rows),), _YES, _NO))):
         return Stopped(Cancelled())
     visit.still_here()
     yield from committing("正在登记", "Registering")
     journal = visit.journal
-    prepared = journal.prepare(Kind.PROVISIONAL, visit.card_ref, {"visited_at": now.isoformat()})
+    what = {"visited_at": now.isoformat(), "paid_fen": paid_fen}
+    prepared = journal.prepare(Kind.PROVISIONAL, visit.card_ref, what)
     try:
         done = journal.confirm(journal.mark_sent(prepared), Evidence.CARD, {})
     except BaseException:

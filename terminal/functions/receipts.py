@@ -11,6 +11,7 @@ from backend_client.codec import decode
 from backend_client.messages import Settlement
 from backend_client.money_messages import BenefitReceipt, Cancellation, ContributionPayment
 from terminal.clock import local
+from terminal.functions.provisional_visits import PAID_THEN, visit_line
 from terminal.receipt import Receipt, ReceiptLine
 from terminal.sections import KINDS, split_lines
 from terminal.store.journal import Kind, Operation, State
@@ -130,9 +131,10 @@ def _debit_lines(operation: Operation) -> tuple[ReceiptLine, ...]:
     )
 
 
-def _provisional_lines(_operation: Operation) -> tuple[ReceiptLine, ...]:
+def _provisional_lines(operation: Operation) -> tuple[ReceiptLine, ...]:
+    paid = operation.payload.get("paid_fen", 0)
     later = "联网后请持本卡和本凭条补办结算 settle it with card and slip when the network is back"
-    return (ReceiptLine(Text("说明", "What"), later),)
+    return (ReceiptLine.amount(PAID_THEN, paid), ReceiptLine(Text("说明", "What"), later))
 
 
 _OTHERS: Mapping[Kind, tuple[Text, Callable[[Operation], tuple[ReceiptLine, ...]]]] = {
@@ -155,6 +157,7 @@ def _receipt(place: str, operation: Operation, department: str | None) -> Receip
     lines = (
         what,
         ReceiptLine(Text("结算编号", "Settlement"), settlement.settlement_id),
+        *visit_line(settlement.provisional_number),
         *split_lines(settlement.split),
         ReceiptLine.amount(Text("账户余额", "Account balance after"), accounts),
     )

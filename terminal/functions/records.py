@@ -50,6 +50,9 @@ def _settlement(record: SettlementRecord) -> Section:
         Row(Text("费用总额", "Total"), money(record.total_fen)),
         Row(Text("基金 / 账户 / 现金", "Fund / account / own money"), same(parts)),
     ]
+    if record.provisional_number is not None:
+        registration = Text("脱网登记流水号", "Registered offline as")
+        rows.append(Row(registration, same(record.provisional_number)))
     if record.cancelled_at is not None:
         when = f"{local(record.cancelled_at):%Y-%m-%d %H:%M}"
         rows.append(Row(_CANCELLED, same(when)))

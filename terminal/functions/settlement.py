@@ -9,12 +9,18 @@ from __future__ import annotations
 from collections.abc import Generator
 
 from backend_client.channels.channel import Tried
-from backend_client.messages import Bill, ConfirmRequest, Trial, TrialRequest
+from backend_client.messages import Bill, ConfirmRequest, ProvisionalVisit, Trial, TrialRequest
 from terminal.centre import CHANNEL, REFERENCE
 from terminal.flow import Flow, agreement, choice, committing, working
 from terminal.functions.commit import abandon, commit, give_up, unfinished
 from terminal.functions.earlier import earlier, told
 from terminal.functions.entry import admitted, let_in_with_pin
+from terminal.functions.provisional_visits import (
+    chosen_visit,
+    hand_in,
+    visit_amounts,
+    visit_sections,
+)
 from terminal.functions.receipts import settlement_receipt
 from terminal.outcome import Cancelled, Done, Outcome, Refused, Stopped
 from terminal.policy import Function
@@ -29,6 +35,10 @@ _CONFIRM = Text("请核对金额，确认结算", "Please check the amounts and 
 _YES = Text("确认结算", "Settle")
 _NO = Text("不结算", "Do not settle")
 _NO_BILLS = Text("没有待结算的账单。", "There is no bill to settle.")
+_NO_BILL_YET = Text(
+    "脱网登记的就诊还没有账单，请向收费窗口询问。",
+    "There is no bill yet of the visit that was registered. Please ask at the cash desk.",
+)
 _SETTLED = Text("结算完成。", "The bill is settled.")
 _WRONG_BILL = Refused(
     "BILL_DOES_NOT_ADD_UP",
@@ -57,13 +67,15 @@ def flow(visit: Visit) -> Flow:
         return decision
     yield from earlier(visit)
     yield from working("正在查询账单", "Looking for bills")
-    bills = visit.client.bills(visit.card_ref).bills
-    if not bills:
-        return Done(_NO_BILLS)
-    bill = yield from _chosen(bills)
+    hand_in(visit)
+    found = visit.client.bills(visit.card_ref)
+    if not found.bills:
+        return Done(_NO_BILL_YET if found.provisional else _NO_BILLS)
+    bill = yield from _chosen(found.bills)
     if not bill.adds_up():
         return _WRONG_BILL
-    return (yield from _settled(visit, bill))
+    registered = yield from chosen_visit(bill, found.provisional)
+    return (yield from _settled(visit, bill, registered))
 
 
 def _chosen(bills: tuple[Bill, ...]) -> Generator[Screen, Answer, Bill]:
@@ -81,14 +93,21 @@ def _chosen(bills: tuple[Bill, ...]) -> Generator[Screen, Answer, Bill]:
     return next(bill for bill in bills if bill.bill_id == key)
 
 
-def _settled(visit: Visit, bill: Bill) -> Flow:
+def _settled(visit: Visit, bill: Bill, registered: ProvisionalVisit | None) -> Flow:
     """Everything that happens under one operation number."""
-    what = {"bill_id": bill.bill_id, "total_fen": bill.total_fen}
+    number = None if registered is None else registered.number
+    what = {
+        "bill_id": bill.bill_id,
+        "total_fen": bill.total_fen,
+        "provisional_number": number,
+    }
     prepared = visit.journal.prepare(Kind.SETTLEMENT, visit.card_ref, what)
     tried: Tried | None = None
     try:
         yield from working("正在试算", "Working out who pays what")
-        request = TrialRequest(prepared.number, visit.card_ref, bill.bill_id, bill.total_fen)
+        request = TrialRequest(
+            prepared.number, visit.card_ref, bill.bill_id, bill.total_fen, number
+        )
         tried = visit.channel.try_out(request, bill)
         refused = yield from _disagreed(visit, bill, tried.trial)
     except BaseException:
@@ -106,8 +125,9 @@ def _settled(visit: Visit, bill: Bill) -> Flow:
 
 def _committed(visit: Visit, bill: Bill, prepared: Operation, tried: Tried) -> Outcome:
     """Settle exactly what was agreed to."""
-    channel, reference = visit.channel, tried.reference
-    request = ConfirmRequest(prepared.number, visit.card_ref, bill.bill_id, tried.trial.split)
+    channel, reference, trial = visit.channel, tried.reference, tried.trial
+    registered = None if trial.provisional is None else trial.provisional.number
+    request = ConfirmRequest(prepared.number, visit.card_ref, bill.bill_id, trial.split, registered)
     operation = commit(
         visit,
         prepared,
@@ -126,8 +146,8 @@ def _disagreed(visit: Visit, bill: Bill, trial: Trial) -> Generator[Screen, Answ
     """Why nothing is settled; None when the holder agreed and admission, asked again, does too."""
     if not trial.split.adds_up():
         return _WRONG_SPLIT
-    shown = (bill_section(bill), *split_sections(trial.split))
-    amounts = split_amounts(trial.split)
+    shown = (bill_section(bill), *visit_sections(trial), *split_sections(trial.split))
+    amounts = visit_amounts(trial) or split_amounts(trial.split)
     if not (yield from agreement(Confirm(_CONFIRM, shown, _YES, _NO, amounts=amounts))):
         return Stopped(Cancelled())
     decision = admitted(visit, Function.SETTLEMENT)

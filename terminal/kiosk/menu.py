@@ -35,6 +35,8 @@ _PLACES: Mapping[str, Place] = {
     "benefits": Place(55, "money", "gift"),
     "records": Place(60, "money", "list"),
     "cancel": Place(65, "money", "undo"),
+    "debit": Place(67, "money", "coins"),
+    "provisional": Place(68, "money", "list"),
     "transit": Place(70, "money", "bus"),
     "standing": Place(75, "care", "clock"),
     "loss": Place(80, "care", "lock"),

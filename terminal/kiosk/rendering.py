@@ -27,6 +27,7 @@ from terminal.kiosk.wording import WORDS
 from terminal.mask import mask
 from terminal.receipt import Receipt
 from terminal.screens import (
+    AskAmount,
     AskIdentity,
     AskPin,
     AskScan,
@@ -57,6 +58,7 @@ _SCREENS: Mapping[type[Screen], str] = {
     AskPin: "ask_pin",
     AskIdentity: "ask_identity",
     AskScan: "ask_scan",
+    AskAmount: "ask_amount",
     ShowQr: "show_qr",
     Confirm: "confirm",
     Progress: "progress",

@@ -67,6 +67,7 @@ WORDS: Mapping[str, Text] = {
         "请将手机上的二维码对准扫码口", "Hold the code on your telephone before the scanner"
     ),
     "scanned": Text("二维码内容", "Content of the code"),
+    "amount": Text("金额（元）", "Amount in yuan"),
     "holder_name": Text("姓名", "Name"),
     "ssn": Text("社会保障号码", "Social security number"),
     "document": Text(

@@ -64,14 +64,16 @@ class Outbox:
         with self._store.reading() as connection:
             return int(connection.execute(query).scalar_one())
 
-    def numbers(self, at_most: int = 500) -> tuple[str, ...]:
-        """The operations that wait, oldest first."""
+    def numbers(self, at_most: int = 500, card_id: str | None = None) -> tuple[str, ...]:
+        """The operations that wait, oldest first; with `card_id`, that card's only."""
         query = (
             select(outbox.c.number)
             .where(outbox.c.sent_at.is_(None))
             .order_by(outbox.c.made_at, outbox.c.number)
             .limit(at_most)
         )
+        if card_id is not None:
+            query = query.where(outbox.c.card_index == self._store.index(card_id))
         with self._store.reading() as connection:
             return tuple(connection.execute(query).scalars())
 

@@ -88,7 +88,7 @@ def test_records_made_offline_keep_a_terminal_from_being_reset(
     assert not list((tmp_path / "ssct").glob("terminal.sqlite*"))
 
 
-@pytest.mark.parametrize("amount", ["0", "1.5", "-1", "1e3", "12.345", "abc"])
+@pytest.mark.parametrize("amount", ["0", "1.", "-1", "1e3", "12.345", "abc"])
 def test_what_is_no_amount_is_refused(amount: str, capsys: pytest.CaptureFixture[str]) -> None:
     from terminal.cli import main
 

@@ -23,7 +23,16 @@ from terminal.flow import run
 from terminal.functions import FUNCTIONS
 from terminal.outcome import Cancelled, Done, Failed, Outcome, Refused, Stopped, Unknown
 from terminal.policy import Function
-from terminal.screens import AskIdentity, AskPin, AskScan, Choose, Confirm, Identity, Screen
+from terminal.screens import (
+    AskAmount,
+    AskIdentity,
+    AskPin,
+    AskScan,
+    Choose,
+    Confirm,
+    Identity,
+    Screen,
+)
 from tests.unit.test_functions_failures import (
     GARBAGE,
     Chip,
@@ -64,6 +73,8 @@ def willing(holder: str) -> Callable[[Screen], Scripted]:
             return True
         if isinstance(screen, AskIdentity):
             return Identity(profile.holder.name, profile.holder.ssn)
+        if isinstance(screen, AskAmount):
+            return "1.00"
         return "nothing" if isinstance(screen, AskScan) else None
 
     return answer

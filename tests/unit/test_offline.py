@@ -33,6 +33,7 @@ from terminal.flow import run
 from terminal.functions import debit
 from terminal.outcome import Cancelled, Done, Failed, Outcome, Refused, Stopped, Unknown
 from terminal.policy import Function
+from terminal.screens import AskAmount, Screen
 from terminal.store.journal import Evidence, Kind, State
 from terminal.store.reset import remove_store
 from terminal.store.store import DATABASE
@@ -276,6 +277,58 @@ def test_who_does_not_agree_pays_nothing(scene: Scene) -> None:
     assert balance(scene, chip) == BALANCE
 
 
+# The amount, entered by the holder
+
+
+def enter(scene: Scene, *typed: str) -> tuple[Outcome, list[AskAmount]]:
+    """Pay what is typed; how it ended, and the questions for the amount."""
+    asked: list[AskAmount] = []
+
+    class Seen(Audience):
+        def saw(self, screen: Screen) -> None:
+            if isinstance(screen, AskAmount):
+                asked.append(screen)
+
+    scene.audience = Seen()
+    return scene.serve(Chip(), Function.DEBIT, PIN, *typed, True), asked
+
+
+def test_the_holder_enters_the_amount_and_pays_exactly_that(scene: Scene) -> None:
+    outcome, (question,) = enter(scene, "12.5")
+    assert isinstance(outcome, Done)
+    (operation,) = scene.terminal.journal.every()
+    assert operation.payload["account_fen"] == 1_250
+    limits = {row.label.en: row.value.zh for row in question.sections[0].rows}
+    assert limits["Balance on the card"] == "¥ 300.00"
+    assert (
+        limits["At most each time"]
+        == f"¥ {scene.terminal.settings.offline.operation_fen / 100:,.2f}"
+    )
+
+
+def test_what_is_no_amount_or_passes_a_limit_is_asked_for_again(scene: Scene) -> None:
+    settings = scene.terminal.settings
+    limited_to = replace(settings.offline, operation_fen=2_000)
+    scene.terminal.settings = replace(settings, offline=limited_to)
+    outcome, questions = enter(scene, "x", "0", "20.01", "20.00")
+    assert isinstance(outcome, Done)
+    notes = [question.note for question in questions]
+    assert [note is None for note in notes] == [True, False, False, False]
+    assert notes[-1] is not None
+    assert "0.01" in notes[-1].en
+    assert "20.00" in notes[-1].en
+
+
+def test_nobody_is_asked_for_an_amount_that_no_limit_allows(scene: Scene) -> None:
+    settings = scene.terminal.settings
+    full = replace(settings.offline, stored_records=0)
+    scene.terminal.settings = replace(settings, offline=full)
+    outcome, questions = enter(scene)
+    assert isinstance(outcome, Failed)
+    assert isinstance(outcome.error, OfflineLimit)
+    assert questions == []
+
+
 # Limits
 
 
@@ -321,8 +374,8 @@ def test_registered_visits_count_among_the_records_that_wait(scene: Scene) -> No
     """A seeded world found this: a visit more could always be registered."""
     offline_limits(scene, stored_records=2)
     for _ in range(2):
-        assert isinstance(scene.serve(Chip(), Function.PROVISIONAL, PIN, True), Done)
-    outcome = scene.serve(Chip(), Function.PROVISIONAL, PIN, True)
+        assert isinstance(scene.serve(Chip(), Function.PROVISIONAL, PIN, "0", True), Done)
+    outcome = scene.serve(Chip(), Function.PROVISIONAL, PIN, "0", True)
     assert isinstance(outcome, Failed)
     assert "stored_records" in str(outcome.error)
     assert scene.terminal.outbox.waiting().count == 2
@@ -355,7 +408,7 @@ def test_a_days_limit_ends_with_the_day(scene: Scene) -> None:
 
 @pytest.mark.article(13)
 def test_a_visit_is_registered_offline_and_uploaded(scene: Scene) -> None:
-    outcome = scene.serve(Chip(), Function.PROVISIONAL, PIN, True)
+    outcome = scene.serve(Chip(), Function.PROVISIONAL, PIN, "0", True)
     assert isinstance(outcome, Done)
     assert outcome.receipt is not None
     assert operations(scene) == [(Kind.PROVISIONAL, State.CONFIRMED, Evidence.CARD)]

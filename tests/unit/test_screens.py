@@ -10,8 +10,10 @@ from apdu.pin import Pin
 from terminal.mask import mask
 from terminal.receipt import ReceiptLine, yuan
 from terminal.screens import (
+    LONGEST_AMOUNT,
     LONGEST_SCAN,
     Answer,
+    AskAmount,
     AskIdentity,
     AskPin,
     AskScan,
@@ -59,6 +61,10 @@ CONFIRM = Confirm(TITLE, (), Text("是", "Yes"), Text("否", "No"))
         (AskScan(TITLE), "x" * (LONGEST_SCAN + 1), False),
         (AskScan(TITLE), "", False),
         (AskScan(TITLE), None, False),
+        (AskAmount(TITLE), "12.50", True),
+        (AskAmount(TITLE), "1" * (LONGEST_AMOUNT + 1), False),
+        (AskAmount(TITLE), "", False),
+        (AskAmount(TITLE), None, False),
         (ShowQr(TITLE, "SSCT1:ABC"), None, True),
         (ShowQr(TITLE, "SSCT1:ABC"), "a", False),
     ],

@@ -23,6 +23,7 @@ from backend_client.national.fields import write
 from backend_client.national.split import (
     INSUTYPES,
     exp_content,
+    exp_values,
     parts_of,
     scheme_of,
     setlinfo_of,
@@ -40,11 +41,13 @@ from simulator.backoffice.listings import card_in_use
 from simulator.backoffice.money_schema import (
     NationalSignInRow,
     StatementFileRow,
+    UploadRow,
     VisitRow,
     VisitSettlementRow,
 )
 from simulator.backoffice.national.visits import Visits, person_no, visit_no
 from simulator.backoffice.operations import Operations
+from simulator.backoffice.provisional import as_message, open_visit
 from simulator.backoffice.refusals import Refusal
 from simulator.backoffice.register import Register
 from simulator.backoffice.schema import (
@@ -233,8 +236,14 @@ class NationalDesk:
         values = asked.input["data"]
         with self._database.transaction() as session:
             now = self._now()
-            visit, _, _, due = self._due(session, caller, values, now)
+            visit, _, bill, due = self._due(session, caller, values, now)
             info = setlinfo_of(due.split, due.covered_fen, due.deductible_fen)
+            registered = _provisional(session, bill, values)
+            if registered is not None:
+                told = exp_values(info)
+                info["exp_content"] = exp_content(
+                    **told, provisional=encode(as_message(registered))
+                )
             year = self._figures.medical_year(local(now).date())
             account = account_of(session, visit.holder, year)
             info["balc"] = account.current_fen + account.past_fen
@@ -249,7 +258,8 @@ class NationalDesk:
             wanted = parts_of(due.split.total_fen, due.covered_fen)
             if any(values[name] != fen for name, fen in wanted.items()):
                 raise Refused(Refusal.SPLIT_DIFFERS)
-            booked = self._ledger.book(session, operation, card, bill, due, now)
+            registered = _provisional(session, bill, values)
+            booked = self._ledger.book(session, operation, card, bill, due, now, registered)
             session.add(
                 VisitSettlementRow(
                     operation=operation.id,
@@ -267,6 +277,7 @@ class NationalDesk:
                 current_account_after_fen=booked.current_account_fen,
                 past_accounts_after_fen=booked.past_accounts_fen,
                 scheme=due.scheme,
+                provisional_number=None if registered is None else registered.number,
             )
 
         made = self._operations.once(caller, asked.msgid, _request(asked), Settlement, work)
@@ -424,6 +435,8 @@ class NationalDesk:
             if isinstance(made, Cancellation):
                 info = {name: _negative(name, value) for name, value in info.items()}
                 local_values["cancels"] = made.settlement_id
+            else:
+                local_values["provisional_number"] = made.provisional_number
             info["exp_content"] = exp_content(**local_values)
             return {
                 **_whose(visit, INSUTYPES[made.scheme]),
@@ -476,6 +489,16 @@ class NationalDesk:
         if row is None or row.owner != caller.owner or now >= row.until:
             raise Refused(Refusal.FILE_UNKNOWN)
         return str(self._vault.open(row.sealed, "statement_files", str(row.id)))
+
+
+def _provisional(session: Session, bill: BillRow, values: Mapping[str, Any]) -> UploadRow | None:
+    """The provisional visit that `exp_content` names, if any. Raises `Refused`."""
+    number = exp_values(values).get("provisional")
+    if number is None:
+        return None
+    if not isinstance(number, str):
+        raise Refused(Refusal.BAD_REQUEST, detail="exp_content: provisional is a number's text")
+    return open_visit(session, bill, number)
 
 
 def _request(asked: Asked) -> bytes:

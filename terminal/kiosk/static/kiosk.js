@@ -221,14 +221,15 @@ document.addEventListener("click", (event) => {
 // What is typed into a field stays there until it is sent; the next screen takes it away.
 
 function type(key) {
-  const field = document.getElementById("ssn");
-  field.value = key === "erase" ? field.value.slice(0, -1) : (field.value + key).slice(0, 18);
+  const field = holder.querySelector("[data-typed]");
+  const longer = (field.value + key).slice(0, field.maxLength);
+  field.value = key === "erase" ? field.value.slice(0, -1) : longer;
   touched();
 }
 
 function send(what) {
-  if (what === "scan") {
-    press("answer", document.getElementById("scan").value.trim());
+  if (what === "scan" || what === "amount") {
+    press("answer", document.getElementById(what).value.trim());
   } else {
     const [name, ssn] = ["name", "ssn"].map((id) => document.getElementById(id).value.trim());
     press("identity", { name, ssn });

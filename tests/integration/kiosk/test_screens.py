@@ -16,7 +16,7 @@ from terminal.kiosk.serving import LocalServer
 from terminal.kiosk.stage import Stage
 from terminal.kiosk.views import Preferences, Task
 from terminal.kiosk.web import KioskWeb
-from terminal.screens import AskIdentity, AskScan, Identity, ShowQr
+from terminal.screens import AskAmount, AskIdentity, AskScan, Identity, Row, Section, ShowQr
 from terminal.text import Text
 
 from .conftest import Stand
@@ -73,6 +73,21 @@ def test_an_identity_is_typed_on_the_screen(
             page.locator(f"#type-{key}").click()
         page.locator("#enter-identity").click()
         assert pressed(wall) == Identity("张三", "1X")
+
+
+@pytest.mark.parametrize("size", [LANDSCAPE, PORTRAIT])
+def test_an_amount_is_typed_beside_its_limits(
+    wall: Wall, stand: Stand, size: tuple[int, int]
+) -> None:
+    limits = (Section(TITLE, (Row(TITLE, Text("¥ 100.00", "¥ 100.00")),)),)
+    with stand(wall.url, size) as page:
+        wall.stage.show(Task(AskAmount(TITLE, limits, Text("太多。", "Too much."))))
+        looked_at(page, "ask_amount")
+        expect(page.locator("main")).to_contain_text("100.00")
+        for key in ("1", "point", "9", "erase", "5"):
+            page.locator(f"#type-{key}").click()
+        page.locator("#enter-amount").click()
+        assert pressed(wall) == "1.5"
 
 
 def test_a_code_comes_from_the_scanner_that_types_it(wall: Wall, stand: Stand) -> None:

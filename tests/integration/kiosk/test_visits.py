@@ -342,3 +342,33 @@ def test_a_pin_is_typed_on_the_encrypting_pad(
             kiosk.panel.key(digit)
         kiosk.panel.key("enter")
         hall.at("details")
+
+
+def test_an_amount_is_entered_on_the_screen_and_asked_for_again_when_it_is_none(
+    hall: Hall,
+) -> None:
+    hall.insert()
+    hall.at("menu")
+    hall.remove()
+    hall.at("attract")
+    hall.kiosk.panel.network(connected=False)
+    hall.insert()
+    hall.press_item("provisional")
+    hall.enter(PIN)
+    hall.at("ask_amount")
+    for key in ("point", "5"):
+        hall.press(f"type-{key}")
+    before = hall.kiosk.running.stage.page.revision
+    hall.press("enter-amount")
+    hall.after(before)
+    expect(hall.page.locator(".note")).to_contain_text("12.50")
+    for key in ("1", "2", "point", "5", "7", "erase"):
+        hall.press(f"type-{key}")
+    expect(hall.page.locator("#amount")).to_have_value("12.5")
+    hall.press("enter-amount")
+    hall.at("confirm")
+    assert "¥ 12.50" in hall.text()
+    hall.press("yes")
+    hall.at("receipt")
+    (registered,) = hall.kiosk.scene.terminal.journal.every()
+    assert registered.payload["paid_fen"] == 1_250
