@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from backend_client.codec import MAX_BODY
-from backend_client.errors import BadAddress, BadMessage, NoReply, Unreachable
+from backend_client.errors import BadAddress, BadMessage, NoReply, Unreachable, Untrusted
 
 if TYPE_CHECKING:
     import ssl
@@ -112,7 +112,7 @@ class HttpTransport:
         try:
             return self._exchange(request)
         except never_sent as error:
-            raise Unreachable(type(error).__name__) from None
+            raise _unreachable(error) from None
         except (httpx2.HTTPError, httpx2.StreamError, OSError) as error:
             raise NoReply(type(error).__name__) from None
 
@@ -206,3 +206,15 @@ def _is_loopback(url: SplitResult) -> bool:
         return ipaddress.ip_address(url.hostname or "").is_loopback
     except ValueError:
         return False
+
+
+def _unreachable(error: Exception) -> Unreachable:
+    """Why no connection came about; an identity that was not proved is told apart."""
+    import ssl
+
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return Untrusted(cause.verify_message)
+        cause = cause.__cause__ or cause.__context__
+    return Unreachable(type(error).__name__)

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 from backend_client.broker import BrokerAddress
 from simulator import city
-from simulator.backoffice.authority import CA_CERTIFICATE
+from simulator.backoffice.authority import CA_CERTIFICATE, server_name
 from simulator.backoffice.clocks import Clock
 from simulator.backoffice.keys import load_or_create_key
 from simulator.backoffice.seed import DEVELOPMENT_CODE
@@ -120,9 +120,12 @@ def serve_backoffice(args: Namespace) -> None:
     clock: Clock | None = SimulatedClock(args.clock) if args.clock else None
 
     def announce(host: str, port: int) -> None:
-        scheme = "https" if args.tls else "http"
-        trust = f"SSCT_BACKEND_CA_FILE={args.tls / CA_CERTIFICATE} " if args.tls else ""
-        _announce(f"{scheme}://{host}:{port}", trust, directory, token_file)
+        scheme, trust = "http", ""
+        if args.tls:
+            scheme, host = "https", server_name(args.tls)
+            trust = f"SSCT_BACKEND_CA_FILE={args.tls / CA_CERTIFICATE} "
+        place = f"[{host}]" if ":" in host else host
+        _announce(f"{scheme}://{place}:{port}", trust, directory, token_file)
 
     server.run(
         args.host,

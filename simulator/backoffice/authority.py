@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from backend_client.certificate_messages import TerminalCertificate
 from backend_client.identity import new_key
+from simulator.backoffice.days import local
 from simulator.backoffice.errors import AuthorityUnusable, Refused
 from simulator.backoffice.refusals import Refusal
 
@@ -109,7 +110,7 @@ class Authority:
         certificate = _signed(builder.add_extension(server, False), self.key)
         _write(directory / SERVER_KEY, _key_pem(key), secret=True, replace=True)
         _write(directory / SERVER_CERTIFICATE, _pem(certificate), replace=True)
-        return certificate.not_valid_after_utc
+        return local(certificate.not_valid_after_utc)
 
     def certify_terminal(
         self, request: str, terminal_id: str, institution: str
@@ -154,12 +155,25 @@ class Authority:
 
 
 def ends_at(file: Path) -> datetime:
-    """When the certificate (PEM) in `file` ends. Raises `AuthorityUnusable`."""
+    """When the certificate (PEM) in `file` ends, in Shanghai time. Raises `AuthorityUnusable`."""
     from cryptography import x509
 
     try:
-        return x509.load_pem_x509_certificate(file.read_bytes()).not_valid_after_utc
+        return local(x509.load_pem_x509_certificate(file.read_bytes()).not_valid_after_utc)
     except (OSError, ValueError) as error:
+        raise AuthorityUnusable(f"{file}: {type(error).__name__}") from None
+
+
+def server_name(directory: Path) -> str:
+    """The first of the names that the server's certificate is for. Raises `AuthorityUnusable`."""
+    from cryptography import x509
+    from cryptography.x509.oid import NameOID
+
+    file = directory / SERVER_CERTIFICATE
+    try:
+        subject = x509.load_pem_x509_certificate(file.read_bytes()).subject
+        return str(subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
+    except (OSError, ValueError, IndexError) as error:
         raise AuthorityUnusable(f"{file}: {type(error).__name__}") from None
 
 

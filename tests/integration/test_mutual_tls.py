@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +21,7 @@ import pytest
 
 from backend_client.calls import Calls, Retries
 from backend_client.client import BackendClient
-from backend_client.errors import BackendError, NotEnrolled, Unreachable
+from backend_client.errors import BackendError, NotEnrolled, Untrusted
 from backend_client.identity import TlsIdentity, certificate_request, new_key, tls_context
 from backend_client.messages import Enrolment, EnrolmentRequest
 from backend_client.transport import HttpTransport
@@ -79,23 +80,29 @@ class Office:
         return identity, TlsIdentity.received(key, identity.certificate)
 
 
-@pytest.fixture(scope="module")
-def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
-    directory = tmp_path_factory.mktemp("tls")
+@contextmanager
+def serving(directory: Path, *hosts: str) -> Iterator[Office]:
+    """The back office as the commands set it up, with a certificate for these hosts."""
     authority = directory / "ca"
     assert ssct("ca", "init", "--dir", str(authority)).returncode == 0
-    made = ssct("ca", "server", "127.0.0.1", "--dir", str(authority))
+    made = ssct("ca", "server", *hosts, "--dir", str(authority))
     assert f"ssct sim backoffice --tls {authority}" in made.stdout
     command = [sys.executable, "-m", "terminal.cli", "sim", "backoffice", "--port", "0"]
     command += ["--data", str(directory / "office"), "--tls", str(authority)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         assert process.stdout is not None
-        found = re.search(r"https://127\.0\.0\.1:\d+", process.stdout.readline())
+        found = re.search(r"https://[^ ]+:\d+", process.stdout.readline())
         assert found
         yield Office(found[0], authority)
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=30)
     assert process.returncode == 0
+
+
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    with serving(tmp_path_factory.mktemp("tls"), "127.0.0.1") as office:
+        yield office
 
 
 @pytest.fixture
@@ -161,10 +168,10 @@ def test_a_server_of_another_authority_or_name_is_not_believed(
 ) -> None:
     other = Authority.created(tmp_path / "other", os.urandom, lambda: datetime.now(UTC))
     assert other.certificate
-    with pytest.raises(Unreachable):
+    with pytest.raises(Untrusted, match="self-signed certificate"):
         office.client(tls_context(tmp_path / "other" / "ca.crt")).server_time()
     renamed = replace(office, url=office.url.replace("127.0.0.1", "localhost"))
-    with pytest.raises(Unreachable):
+    with pytest.raises(Untrusted, match="not valid for 'localhost'"):
         renamed.client(tls_context(office.authority / "ca.crt")).server_time()
 
 
@@ -206,3 +213,11 @@ def test_the_commands_say_what_is_wrong(tmp_path: Path) -> None:
     assert served.returncode == 2
     assert "no server certificate" in served.stderr
     assert "不存在 not there" in ssct("ca", "show", "--dir", missing).stdout
+
+
+def test_the_address_that_is_announced_is_the_one_of_the_certificate(tmp_path: Path) -> None:
+    with serving(tmp_path, "localhost", "127.0.0.1") as office:
+        assert office.url.startswith("https://localhost:")
+        office.client(tls_context(office.authority / "ca.crt")).server_time()
+        office.close()
+    assert ssct("ca", "show", "--dir", str(tmp_path / "ca")).stdout.count("+08:00\n") == 2
