@@ -49,9 +49,7 @@ class Untrusted(Unreachable):
     code = "BACKEND_NOT_TRUSTED"
     zh = "无法确认后台服务的身份，未发送任何信息。请联系工作人员。"
     en = "The service behind this terminal did not prove who it is, so nothing was sent to it."
-    remedy = (
-        "Check `ca_file`, the clock, and that the certificate names the host of the URL."
-    )
+    remedy = "Check `ca_file`, the clock, and that the certificate names the host of the URL."
 
 
 class NoReply(BackendError):
