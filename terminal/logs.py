@@ -1,4 +1,4 @@
-"""Logging for the command line. Nothing is logged unless it was asked for.
+"""Logging for the command line. Nothing is logged unless it was asked for, but a server's warnings.
 
 Logs never hold a PIN, a name, a social security number or a full card number. TRAFFIC, below
 DEBUG, is the exception for names and numbers: it holds every byte of the card, PINs left out.
@@ -38,16 +38,19 @@ class KeptTrace(Trace):
             self._live.add(event)
 
 
-def set_up(*, verbose: bool, traffic: bool) -> None:
-    """Log to standard error at DEBUG or TRAFFIC, or not at all."""
+def set_up(*, verbose: bool, traffic: bool, serves: bool = False) -> None:
+    """Log to standard error at DEBUG or TRAFFIC; else warnings of what `serves`, or nothing."""
     root = logging.getLogger()
-    if not (verbose or traffic):
+    if not (verbose or traffic or serves):
         root.addHandler(logging.NullHandler())
         return
     logging.addLevelName(TRAFFIC, "TRAFFIC")
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
     root.addHandler(handler)
-    root.setLevel(TRAFFIC if traffic else logging.DEBUG)
+    asked = TRAFFIC if traffic else logging.DEBUG
+    level = asked if verbose or traffic else logging.WARNING
+    root.setLevel(level)
+    handler.setLevel(level)  # a library may have set a level of its own
     if traffic:
         log.warning("TRAFFIC is on: names and numbers from the card are in this log")

@@ -103,7 +103,7 @@ def _add_backoffice(parser: ArgumentParser) -> None:
         "stands still until staff move it",
     )
     add_common(parser)
-    parser.set_defaults(run=_runner("serve_backoffice"))
+    parser.set_defaults(run=_runner("serve_backoffice", serves=True))
 
 
 def _count(written: str) -> int:
@@ -129,13 +129,13 @@ def _instant(written: str) -> datetime:
     return instant
 
 
-def _runner(name: str) -> Callable[[Namespace], ExitCode]:
+def _runner(name: str, *, serves: bool = False) -> Callable[[Namespace], ExitCode]:
     """Runs a function of `simulator.commands`, which is imported only then, by its name."""
 
     def run(args: Namespace) -> ExitCode:
         from terminal import logs
 
-        logs.set_up(verbose=args.verbose, traffic=args.traffic)
+        logs.set_up(verbose=args.verbose, traffic=args.traffic, serves=serves)
         getattr(import_module("simulator.commands"), name)(args)
         return ExitCode.OK
 
