@@ -262,6 +262,7 @@ def test_only_proof_makes_a_certain_error() -> None:
         errors.NotEnrolled,
         errors.Refused,
         errors.Unreachable,
+        errors.Untrusted,
     }
     assert {cls for cls in family(errors.BackendError) if cls.certainly_not_done} == certain
 
