@@ -58,7 +58,7 @@ simulate: dev ## let SEEDS=n simulated worlds live in which anything may go wron
 
 .PHONY: soak
 soak: dev ## 2 000 visits to the kiosk in one browser; nothing may be left behind
-	SSCT_SOAK_VISITS=2000 $(BIN)/pytest --timeout 0 tests/integration/kiosk/test_soak.py
+	SSCT_SOAK_VISITS=2000 $(BIN)/pytest --timeout 0 -s tests/integration/kiosk/test_soak.py
 
 .PHONY: matrix
 matrix: dev ## every single fault and every pair, at every place of every flow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,13 +28,27 @@ PATIENCE = 15_000
 LANDSCAPE, PORTRAIT = (1920, 1080), (1080, 1920)
 
 
-@dataclass
-class Hall:
-    """The kiosk and who stands before it."""
+class Visitor(ABC):
+    """Who stands before a kiosk, wherever that runs: sees its page, has hands and time."""
 
-    kiosk: EmbeddedKiosk
-    clock: SimulatedClock
     page: Page
+
+    @abstractmethod
+    def insert(self, profile: str = "adult-3.0") -> None:
+        """Put a card in."""
+
+    @abstractmethod
+    def remove(self) -> None:
+        """Take the card."""
+
+    @abstractmethod
+    def wait(self, seconds: float) -> None:
+        """Let time pass."""
+
+    @property
+    def revision(self) -> int:
+        """The number of the screen that stands."""
+        return int(self.page.evaluate("Number(document.documentElement.dataset.revision || 0)"))
 
     def at(self, kind: str) -> None:
         """Wait until a screen of this kind is shown."""
@@ -55,16 +70,6 @@ class Hall:
             expect(self.page.locator("#dots")).to_have_text("●" * typed, timeout=PATIENCE)
         self.press("enter")
 
-    def insert(self, profile: str = "adult-3.0") -> None:
-        self.kiosk.panel.insert(profile)
-
-    def remove(self) -> None:
-        self.kiosk.panel.remove()
-
-    def wait(self, seconds: float) -> None:
-        """Let time pass."""
-        self.kiosk.panel.advance(seconds)
-
     def text(self) -> str:
         """Everything that is on the screen, on one line."""
         return re.sub(r"\s+", " ", self.page.locator("body").inner_text())
@@ -80,7 +85,7 @@ class Hall:
 
     def _turn(self, button: str) -> None:
         """Turn to another page of the menu."""
-        before = self.kiosk.running.stage.page.revision
+        before = self.revision
         self.press(button)
         self.after(before)
 
@@ -101,7 +106,7 @@ class Hall:
             keys += [name.removeprefix("item-") for name in shown]
             if self.page.locator("#more").count() == 0:
                 return keys
-            before = self.kiosk.running.stage.page.revision
+            before = self.revision
             self.press("more")
             self.after(before)
 
@@ -115,7 +120,7 @@ class Hall:
             self.page.locator("main:not(.progress)").wait_for(timeout=PATIENCE)
             if self.page.locator("main.menu").count():
                 return
-            before = self.kiosk.running.stage.page.revision
+            before = self.revision
             for name in ("cancel", "no", "next"):
                 if self.page.locator(f"#{name}").count():
                     self.press(name)
@@ -134,6 +139,25 @@ class Hall:
     def note(self, zh: str, en: str) -> None:
         """Wait for a note that says this, in either language."""
         expect(self.page.locator(".note")).to_contain_text(re.compile(f"{zh}|{en}"))
+
+
+@dataclass
+class Hall(Visitor):
+    """A kiosk in this process, and who stands before it."""
+
+    kiosk: EmbeddedKiosk
+    clock: SimulatedClock
+    page: Page
+
+    def insert(self, profile: str = "adult-3.0") -> None:
+        self.kiosk.panel.insert(profile)
+
+    def remove(self) -> None:
+        self.kiosk.panel.remove()
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass."""
+        self.kiosk.panel.advance(seconds)
 
     def usually(self, *likes: str) -> None:
         """Have every visitor like it so, instead of each choosing it anew."""
