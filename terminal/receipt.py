@@ -36,7 +36,8 @@ class ReceiptLine:
 class Receipt:
     """What the holder takes away: the operation's number, when and where, and what came of it.
 
-    `number` is the operation number under which terminal and back office both know it.
+    `number` is the operation number under which terminal and back office both know it; empty where
+    nothing was done.
     """
 
     title: Text

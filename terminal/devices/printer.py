@@ -83,7 +83,6 @@ def open_printer(settings: PrinterSettings) -> ReceiptPrinter | None:
 def receipt_bytes(receipt: Receipt, language: str, columns: int) -> bytes:
     """The receipt as a printer takes it, from reset to cut."""
     when = f"{receipt.at:%Y-%m-%d %H:%M:%S}"
-    number = _NUMBER.say(language)
     document = bytearray(_RESET + _CHINESE + _CENTRE + _BIG)
     document += _lines(_wrapped(receipt.title.say(language), columns // 2))
     document += _NORMAL + _lines((receipt.place, when))
@@ -91,12 +90,16 @@ def receipt_bytes(receipt: Receipt, language: str, columns: int) -> bytes:
     for line in receipt.lines:
         size = _TALL if line.strong else _NORMAL
         document += size + _lines(_pair(line.label.say(language), line.value, columns))
-    document += _NORMAL + _lines(("-" * columns, *_pair(number, receipt.number, columns)))
+    document += _NORMAL + _lines(("-" * columns,))
+    if receipt.number:
+        document += _lines(_pair(_NUMBER.say(language), receipt.number, columns))
     for note in receipt.notes:
         document += _lines(_wrapped(note.say(language), columns))
-    document += _CENTRE + _PLAIN + _qr(receipt.number) + _CHINESE
-    document += _lines((_COPY.say(language),)) + _PLAIN + _FEED + _CUT
-    return bytes(document)
+    if receipt.number:
+        document += (
+            _CENTRE + _PLAIN + _qr(receipt.number) + _CHINESE + _lines((_COPY.say(language),))
+        )
+    return bytes(document + _PLAIN + _FEED + _CUT)
 
 
 def width(text: str) -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from dataclasses import replace
 
 from apdu.status import CardRemoved
 from terminal.clock import Clock
@@ -27,10 +29,10 @@ from terminal.kiosk.pin_entry import PinEntry
 from terminal.kiosk.stage import Stage
 from terminal.kiosk.timing import Patience, Timing
 from terminal.kiosk.unprinted import Unprinted, UnprintedReceipt
-from terminal.kiosk.views import Menu, Task
+from terminal.kiosk.views import SLIP, Menu, Task
 from terminal.outcome import Cancelled, Failed, Outcome, TimedOut, closing
 from terminal.receipt import Receipt
-from terminal.screens import Answer, AskPin, Details, Message, Progress, ReceiptScreen, Screen
+from terminal.screens import Answer, AskPin, Details, Message, Progress, ReceiptScreen, Screen, Tone
 from terminal.text import Text
 
 log = logging.getLogger(__name__)
@@ -116,34 +118,42 @@ class KioskDriver:
                     raise Cancelled
         raise TimedOut
 
-    def close(self, outcome: Outcome) -> None:
-        """Show how a function ended.
+    def close(self, outcome: Outcome, slip_of: Callable[[Message], Receipt]) -> None:
+        """Show how a function ended. A refusal can be taken along: `slip_of` makes its slip.
 
         It stands although the card has left meanwhile; who takes the card while it stands has
         read it. Raises `TimedOut` when nobody reads it and the card is still here.
         """
-        self._inbox.forget_presses()
         screen = closing(outcome)
         had_card = not (self.card_gone or _by_removal(outcome))
-        revision = self._stage.show(self._task(screen))
+        if self._is_taken_along(screen, had_card) and isinstance(screen, Message):
+            self._is_taken_along(ReceiptScreen(slip_of(screen)), had_card)
+
+    def _is_taken_along(self, screen: Screen, had_card: bool) -> bool:
+        """Let the last screen be read, and say whether its slip is wanted."""
+        self._inbox.forget_presses()
+        task = replace(self._task(screen), slip=_is_refusal(screen))
+        revision = self._stage.show(task)
         quiet = self._quiet(screen) if had_card else self._timing.closing
         try:
             for happened in self._patience.happenings(quiet):
                 if isinstance(happened, CardCame):
                     self.card_gone = False
-                    return
+                    return False
                 if isinstance(happened, CardLeft):
                     self.card_gone = True
                     if had_card:
-                        return
+                        return False
                 elif isinstance(happened, Ended):
                     self.ending = True
-                    return
+                    return False
                 elif _is_press_on(happened, revision):
-                    return
+                    wanted = isinstance(happened, Pressed) and happened.answer == SLIP
+                    return wanted and task.slip
         except TimedOut:
             if not self.card_gone:
                 raise
+        return False
 
     def _answer(self, screen: Screen, revision: int) -> Answer:
         for happened in self._patience.happenings(self._quiet(screen)):
@@ -231,11 +241,19 @@ class KioskDriver:
             self._printer.print(receipt, language)
         except TerminalError as error:
             log.warning("a receipt was not printed: %s", error.code)
+            why = explain(error).text
+            if not receipt.number:
+                return Text(why.zh + _NO_PRINTER.zh, f"{why.en} {_NO_PRINTER.en}")
             now = self._clock.now()
             lost = UnprintedReceipt(receipt.number, receipt.title, language, now, error.code)
             self.unprinted.note(lost)
-            return _NOT_PRINTED.fill(why=explain(error).text)
+            return _NOT_PRINTED.fill(why=why)
         return _PRINTED
+
+
+def _is_refusal(screen: Screen) -> bool:
+    """Whether it tells why something was not possible."""
+    return isinstance(screen, Message) and screen.tone is Tone.ERROR and screen.code is not None
 
 
 def _by_removal(outcome: Outcome) -> bool:

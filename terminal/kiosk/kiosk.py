@@ -18,6 +18,7 @@ from apdu.status import CardError, CardRemoved
 from backend_client.errors import BackendError
 from terminal.admission import Admitted, Decision
 from terminal.app import Terminal
+from terminal.clock import local
 from terminal.errors import TerminalError
 from terminal.flow import drive, seen
 from terminal.functions import ERRANDS, FUNCTIONS
@@ -38,8 +39,9 @@ from terminal.kiosk.stage import Stage
 from terminal.kiosk.timing import Timing
 from terminal.kiosk.unprinted import Unprinted
 from terminal.kiosk.views import Attract, Checking, OutOfService, TakeCard
-from terminal.outcome import Cancelled, Done, Failed, Interruption, Outcome, Stopped, closing
+from terminal.outcome import Cancelled, Done, Failed, Interruption, Outcome, Stopped
 from terminal.policy import Function
+from terminal.refusal_slip import refusal_slip
 from terminal.screens import Choose, Details, Option, Row, Section
 from terminal.session import CardSession
 from terminal.text import Text
@@ -55,6 +57,7 @@ LOOK_AGAIN = 30.0
 """Seconds after which a kiosk that nobody uses looks whether it can still serve."""
 
 _WITHOUT_CARD_TITLE = Text("没有带卡，可以办理", "Without a card you can")
+_THE_CARD = Text("使用这张卡", "To use this card")
 _NO_HEADING = Text("", "")
 _WHY_TITLE = Text("现在不能办理的业务", "What cannot be done now")
 
@@ -150,7 +153,7 @@ class Kiosk:
             flow = ERRANDS[str(chosen)].flow(self.terminal.errand(FACE))
             outcome = drive(flow, self._driver)
             if not isinstance(outcome, Stopped):
-                self._end(outcome)
+                self._end(outcome, ERRANDS[str(chosen)].title)
         except (Interruption, CardRemoved):
             pass
         except Exception as error:
@@ -206,8 +209,9 @@ class Kiosk:
                     self._refuse(decisions)
                     return
                 if not is_told:
-                    self._tell_first(decisions)
                     is_told = True
+                    if self._tells_first(decisions):
+                        continue
                 self._use(visit, self._choose(admitted, decisions))
 
     def _choose(
@@ -232,13 +236,18 @@ class Kiosk:
             if not isinstance(outcome.why, Cancelled):
                 raise outcome.why
         else:
-            self._end(outcome)
+            self._end(outcome, FUNCTIONS[function].title)
 
-    def _end(self, outcome: Outcome) -> None:
-        """Show how it ended, unless that is clear. Raises `TimedOut` when nobody reads it."""
+    def _end(self, outcome: Outcome, what: Text) -> None:
+        """Show how `what` ended, unless that is clear. Raises `TimedOut` when nobody reads it."""
         if not self._left_quietly(outcome):
-            self._driver.close(outcome)
+            self._close(outcome, what)
         seen(outcome)
+
+    def _close(self, outcome: Outcome, what: Text) -> None:
+        """Show how `what` ended. Raises `TimedOut` when nobody reads it."""
+        now, place = local(self.terminal.clock.now()), self.terminal.institution_name
+        self._driver.close(outcome, lambda told: refusal_slip(what, told, now, place))
 
     def _left_quietly(self, outcome: Outcome) -> bool:
         """Whether the end needs no words: the holder has read something, and that was all."""
@@ -251,27 +260,29 @@ class Kiosk:
             and outcome.changed is None
         )
 
-    def _tell_first(self, decisions: Mapping[Function, Decision]) -> None:
+    def _tells_first(self, decisions: Mapping[Function, Decision]) -> bool:
         """Say first why a card is not even read, where something else is open to it all the same.
 
         A card that was reported lost can still have its loss released (Article 19).
         """
         reading = decisions[Function.READ]
-        if not isinstance(reading, Admitted):
-            self._driver.show(closing(refusal(reading)))
+        if isinstance(reading, Admitted):
+            return False
+        self._close(refusal(reading), _THE_CARD)
+        return True
 
     def _refuse(self, decisions: Mapping[Function, Decision]) -> None:
         """Say why nothing is open to this card."""
         first = decisions[Function.READ]
         if not isinstance(first, Admitted):
-            self._driver.close(refusal(first))
+            self._close(refusal(first), _THE_CARD)
 
     def _tell(self, error: Exception) -> None:
         """Say what went wrong. A card that was simply taken needs no words."""
         if isinstance(error, CardRemoved) and self._driver.card_gone:
             return
         with suppress(Interruption):
-            self._driver.close(Failed(error))
+            self._close(Failed(error), _THE_CARD)
 
     def _return_card(self) -> None:
         """Ask for the card to be taken; sound, then call the staff."""

@@ -117,9 +117,10 @@ def receipt_qr(receipt: Receipt, language: str) -> Markup:
     """A code that holds the receipt as text, so that a telephone keeps it without any network."""
     lines = [
         receipt.title.say(language),
-        receipt.number,
+        *([receipt.number] if receipt.number else ()),
         f"{receipt.at:%Y-%m-%d %H:%M:%S} {receipt.place}",
         *(f"{line.label.say(language)} {line.value}" for line in receipt.lines),
+        *(note.say(language) for note in receipt.notes),
     ]
     text = "\n".join(lines)
     while len(text.encode()) > _QR_LONGEST:

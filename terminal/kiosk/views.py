@@ -57,13 +57,20 @@ class TakeCard:
     alarm: int = 0
 
 
+SLIP = "slip"
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A screen of a flow. `printed` says what became of the paper, under a receipt."""
+    """A screen of a flow. `printed` says what became of the paper, under a receipt.
+
+    `slip`: what it says can be taken along (`SLIP` is the answer).
+    """
 
     screen: Screen
     printed: Text | None = None
     on_screen_pad: bool = False
+    slip: bool = False
 
 
 View = OutOfService | Attract | Checking | Menu | TakeCard | Task

@@ -40,6 +40,7 @@ WORDS: Mapping[str, Text] = {
     "cancel": Text("取消", "Cancel"),
     "next": Text("继续", "Continue"),
     "seen": Text("知道了", "OK"),
+    "slip": Text("带走这份说明", "Take this with you"),
     "done": Text("完成", "Done"),
     "reveal": Text("显示完整信息", "Show in full"),
     "hide": Text("隐藏部分信息", "Hide again"),

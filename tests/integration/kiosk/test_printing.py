@@ -74,10 +74,7 @@ def counter(
             operator.goto(kiosk.running.operator_url)
             operator.locator("input[name=password]").fill(PASSWORD)
             operator.keyboard.press("Enter")
-            import os
 
-            os.system("sleep 1")
-            print(operator.url, operator.content())
             operator.get_by_role("heading", name="设备").wait_for()
             yield Counter(Hall(kiosk, clock, page), printer, operator)
 
@@ -150,3 +147,46 @@ def test_the_operator_prints_by_number_and_is_told_why_not(counter: Counter) -> 
     operator.get_by_role("button", name="补打凭条").click()
     expect(operator.get_by_role("status")).to_contain_text("本机没有这个流水号")
     assert counter.printer.slips == []
+
+
+PERSONAL = ("张三", "310101", "A9901")
+"""How the name, the social security number and the card number of the built-in holder begin."""
+
+
+@pytest.mark.article(18)
+def test_who_is_refused_takes_along_what_why_and_what_to_do(counter: Counter) -> None:
+    hall, printer = counter.hall, counter.printer
+    hall.kiosk.panel.lose("adult-3.0", "temporary")
+    hall.insert()
+    hall.at("message")
+    hall.press("slip")
+    hall.at("receipt")
+    hall.title("未能办理说明")
+    expect(hall.page.locator(".copy svg")).to_be_visible()
+    slip, shown = printer.slip(0), hall.text()
+    for words in ("办理事项：使用这张卡", "已临时挂失", "第18条", "解除挂失", "12333"):
+        assert words in slip.replace("\n", "")
+        assert words in shown
+    assert "流水号" not in slip + shown
+    assert not any(one in slip + shown for one in PERSONAL)
+    hall.press("next")
+    assert set(hall.menu()) == {"standing", "release", "catalogue"}
+
+
+def test_a_refusal_in_a_function_names_it_and_paper_is_not_needed(counter: Counter) -> None:
+    hall, printer = counter.hall, counter.printer
+    printer.has_paper = False
+    hall.insert()
+    hall.press("tool-language")
+    hall.press_item("query")
+    for _ in range(3):
+        hall.enter("000000")
+    hall.title("PIN is blocked")
+    hall.press("slip")
+    hall.title("Why it was not possible")
+    hall.shows("has no paper, so no slip was printed. Scan the code to keep a copy.")
+    assert "What you wanted: Query" in hall.text()
+    assert "CARD_PIN_BLOCKED" in hall.text()
+    assert hall.kiosk.running.kiosk.unprinted.count == 0
+    hall.remove()
+    hall.at("attract")

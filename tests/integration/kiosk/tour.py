@@ -118,6 +118,9 @@ def _refused(hall: Hall) -> Iterator[str]:
     hall.insert("forged")
     hall.at("message")
     yield "refused-forged"
+    hall.press("slip")
+    hall.at("receipt")
+    yield "refused-slip"
     hall.remove()
     hall.at("attract")
     hall.kiosk.panel.lose("adult-2.0", "temporary")
