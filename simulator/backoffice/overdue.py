@@ -44,8 +44,8 @@ class Overdue:
         noted = select(OverdueRow.due_at).where(OverdueRow.application == row.id)
         known = set(session.scalars(noted))
         owed = (due for due in self._open(application) if due not in known)
-        row.due_at = min(owed, default=None)
-        if row.due_at is not None:
+        before, row.due_at = row.due_at, min(owed, default=None)
+        if row.due_at not in (None, before):
             self._deadlines.ring_after(session)
 
     def note(self, session: Session, now: datetime, at_most: int | None = None) -> int:

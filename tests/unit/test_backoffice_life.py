@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from random import Random
@@ -753,9 +753,7 @@ def test_the_watch_raises_an_overdue_duty_once_and_into_the_audit_trail(
 
 
 @pytest.mark.article(23)
-def test_the_watch_hears_of_a_deadline_that_is_sooner_than_the_one_it_waits_for(
-    watched: SampleCity,
-) -> None:
+def test_the_watch_raises_each_of_two_deadlines_at_its_time(watched: SampleCity) -> None:
     ref, other = watched.card(1), watched.card(2)
     watched.backoffice.clerks.apply_for(key(ref), Reason.DAMAGED)
     watched.backoffice.staff.report_temporary_loss(key(other))
@@ -763,6 +761,25 @@ def test_the_watch_hears_of_a_deadline_that_is_sooner_than_the_one_it_waits_for(
     assert raised(watched) == (1, 0)
     passed(watched, datetime(2026, 4, 1, tzinfo=SHANGHAI))
     assert raised(watched) == (1, 1)
+
+
+def test_a_new_deadline_wakes_the_watch_and_nothing_else_does(city: SampleCity) -> None:
+    staff, clerks = city.backoffice.staff, city.backoffice.clerks
+    bell, ref, other = city.backoffice.deadlines.bell, city.card(1), city.card(2)
+
+    def wakes(act: Callable[[], object]) -> bool:
+        rung = bell.rung
+        act()
+        return bell.rung > rung
+
+    assert wakes(lambda: staff.report_temporary_loss(key(ref)))
+    assert not wakes(lambda: staff.release_loss(key(ref)))
+    assert not wakes(lambda: staff.status(key(ref)))
+    application = clerks.apply_first(APPLICANT).application_id
+    assert wakes(lambda: clerks.apply_for(key(other), Reason.DAMAGED))
+    assert not wakes(lambda: clerks.judge(application, Department.PUBLIC_SECURITY, passed=True))
+    city.backoffice.deadlines.raise_passed()
+    assert not wakes(city.backoffice.deadlines.raise_passed)
 
 
 def test_the_watch_waits_for_a_clock_that_runs_by_itself(database_url: str) -> None:
