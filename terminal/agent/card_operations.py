@@ -18,16 +18,18 @@ from apdu.ssc.file_reader import FileReader
 from apdu.ssc.files import EfSpec, Meaning, RecordSpec, Structure, file_map
 from apdu.ssc.maintenance import CardMaintenance
 from apdu.ssc.photo import Photo, read_photo
-from apdu.ssc.transactions import Done, DoneEarlier, PurchaseOrder
+from apdu.ssc.transactions import Done, PurchaseOrder
 from apdu.ssc.values import Encodable, Plain
 from apdu.ssc.writing import CardWriter
 from apdu.status import SecurityModuleError
 from terminal.agent import views
 from terminal.agent.card_thread import Holding
 from terminal.agent.errors import BodyInvalid, PinMissing
-from terminal.agent.pending_debit import PendingDebits
+from terminal.functions.booking import book, prepare
+from terminal.functions.proof import done_of, pending_of, prove, torn_debits, untold_debits
 from terminal.policy import Function
 from terminal.store.audit import AuditEntry
+from terminal.store.journal import Operation
 
 Json = dict[str, Any]
 
@@ -174,20 +176,18 @@ def debit(holding: Holding, body: Mapping[str, int]) -> Json:
     """Debit the medical account, once: an interrupted debit of this card is settled first.
 
     Raises `TransactionUncertain` when the card left in the middle; the next call with the same
-    card finds out.
+    card finds out. One that was booked and told to nobody is the answer to a call for the same
+    amounts.
     """
+    visit = holding.visit
+    if visit.pin_verified:
+        for torn in torn_debits(visit):
+            prove(visit, torn)
     _with_pin(holding, Function.SETTLEMENT)
-    pending = PendingDebits(holding.terminal.store)
-    medical = MedicalAccount(holding.session.card)
-    earlier = pending.of(holding.session.card.card_id)
-    settled = None
-    if earlier is not None:
-        outcome = medical.resolve(earlier)
-        settled = _settled(outcome)
-        if settled and pending.is_that_of(earlier, body):
-            pending.forget(holding.session.card.card_id)
-            return {**settled, "earlier": True}
-        pending.forget(holding.session.card.card_id)
+    untold = untold_debits(visit)
+    settled = _settled(untold[-1]) if untold else None
+    if untold and _amounts(untold[-1]) == _asked(body):
+        return {**_settled(untold[-1]), "earlier": True}
     _note(holding, "debit account")
     order = PurchaseOrder(
         body["account_fen"],
@@ -195,18 +195,31 @@ def debit(holding: Holding, body: Mapping[str, int]) -> Json:
         body.get("self_pay_fen", 0),
         body.get("fund_fen", 0),
     )
-    done = medical.purchase(order, _complete(holding), keep=pending.keep)
-    pending.forget(holding.session.card.card_id)
+    module, account = _complete(holding), MedicalAccount(visit.card)
+    operation, done = book(
+        visit,
+        prepare(visit, order.account_fen),
+        lambda keep: account.purchase(order, module, keep=keep),
+    )
+    visit.journal.told(operation)
     return {**_booked(done), "earlier": False, "settled_before": settled}
 
 
-def _settled(outcome: object) -> Json | None:
-    """What became of an interrupted debit; None when the card has not booked it."""
-    if isinstance(outcome, Done):
-        return _booked(outcome)
-    if isinstance(outcome, DoneEarlier):
-        return {"tac": None, "sequence": outcome.transaction.sequence.hex()}
-    return None
+def _settled(operation: Operation) -> Json:
+    """An interrupted debit that the card has booked."""
+    done = done_of(operation)
+    if done is not None:
+        return _booked(done)
+    return {"tac": None, "sequence": pending_of(operation).sequence.hex()}
+
+
+def _amounts(operation: Operation) -> tuple[int, int, int]:
+    made = pending_of(operation).purchase
+    return made.account, made.self_pay, made.fund
+
+
+def _asked(body: Mapping[str, int]) -> tuple[int, int, int]:
+    return body["account_fen"], body.get("self_pay_fen", 0), body.get("fund_fen", 0)
 
 
 def _booked(done: Done) -> Json:

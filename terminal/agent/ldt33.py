@@ -26,6 +26,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from apdu.pin import Pin
 from apdu.ssc.driver import (
     FUNCTIONS,
+    Debits,
     Devices,
     Driver,
     DriverResult,
@@ -81,7 +82,7 @@ class Ldt33Socket:
         gate: Gate = open_gate,
         witness: Witness = no_witness,
         count: Count = lambda _caller: None,
-        debits: InterruptedDebits | None = None,
+        debits: Debits | None = None,
     ) -> None:
         """`devices` are asked for at every connection, so that readers may come and go.
 
@@ -139,7 +140,7 @@ class _PointOfUse:
     def __init__(
         self,
         devices: Devices,
-        debits: InterruptedDebits,
+        debits: Debits,
         caller: Caller,
         gate: Gate,
         witness: Witness,

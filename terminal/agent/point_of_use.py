@@ -12,19 +12,20 @@ from apdu.sam import CompleteModule
 from apdu.ssc.driver import (
     Devices,
     DriverResult,
-    InterruptedDebits,
     PinPad,
     always,
     no_module,
 )
 from apdu.status import CardError
 from terminal.admission import Refused
+from terminal.agent.debits import JournalDebits
 from terminal.agent.guard import Caller
-from terminal.agent.pending_debit import PendingDebits
 from terminal.agent.readers import Readers
 from terminal.agent.scopes import Scope, scope_of
 from terminal.app import Terminal
+from terminal.functions.proof import CardHere, ask_for_proofs, torn_debits
 from terminal.policy import Function
+from terminal.reasons import Reason
 from terminal.session import CardSession
 from terminal.store.audit import AuditEntry
 
@@ -48,8 +49,7 @@ class PointOfUse:
         self._readers = readers
         self._random = random
         self._pin_pad = pin_pad
-        self._pending = PendingDebits(terminal.store)
-        self.debits = InterruptedDebits(self._pending.keep)
+        self.debits = JournalDebits(terminal.journal)
 
     def devices(self) -> Devices:
         """The slots that there are now."""
@@ -63,17 +63,18 @@ class PointOfUse:
             device_number=self._terminal.settings.agent.device_number,
         )
 
-    def gate(self, caller: Caller, function: str, arguments: Mapping[str, object]) -> str | None:
+    def gate(
+        self,
+        caller: Caller,
+        function: str,
+        arguments: Mapping[str, object],  # noqa: ARG002 - the card itself says which it is
+    ) -> str | None:
         """What admission has against a function that changes the card; None when nothing.
 
         Without a security module the card cannot prove itself here; then the HSM's side decides.
-        A debit of this card that was kept and has no end is called to the driver's mind.
+        A card whose debit was torn is asked for its proof first. Where that takes the PIN, the
+        function is let in to ask for it, and for nothing else.
         """
-        card_id = _named_card(arguments)
-        if function.startswith(_DEBIT) and card_id is not None:
-            kept = self._pending.of(bytes.fromhex(card_id))
-            if kept is not None:
-                self.debits.remember(kept)
         wanted = _GATED.get(scope_of(function) or Scope.READ)
         later_step = function.endswith(("_Step2", "_Step3"))
         if wanted is None or later_step or function in _READING:
@@ -82,8 +83,17 @@ class PointOfUse:
         if session is None:
             return None  # the function says itself what is wrong
         with session:
+            at = CardHere(self._terminal.journal, session.card)
+            if function.startswith(_DEBIT):
+                ask_for_proofs(at)
             decision = self._terminal.admit(session.facts, wanted, caller.face)
-        return decision.text.zh if isinstance(decision, Refused) else None
+            if not isinstance(decision, Refused):
+                return None
+            waits = decision.reason is Reason.OPERATION_OPEN and function.startswith(_DEBIT)
+            if waits and torn_debits(at):
+                self.debits.let_in(session.card.card_id)
+                return None
+        return decision.text.zh
 
     def witness(
         self,
@@ -94,8 +104,6 @@ class PointOfUse:
     ) -> None:
         """Write a call into the audit trail (Articles 25, 27)."""
         card_id = _named_card(arguments) or _read_card(result)
-        if result.ok and function == _DEBIT and card_id is not None:
-            self._pending.forget(bytes.fromhex(card_id))
         outcome = "admitted" if result.ok else "refused"
         entry = AuditEntry(
             self._terminal.clock.now(),

@@ -24,7 +24,7 @@ from terminal.outcome import Cancelled, Outcome, Refused, Stopped, Unknown
 from terminal.policy import Function
 from terminal.resolution import as_found
 from terminal.screens import Answer, Confirm, Screen
-from terminal.store.journal import Evidence, Operation, State
+from terminal.store.journal import Evidence, Journal, Operation, State
 from terminal.text import Text
 from terminal.visit import Visit
 
@@ -98,7 +98,11 @@ def _evidence(error: BackendError) -> Evidence:
 
 def abandon(visit: Visit, prepared: Operation) -> None:
     """Close an operation that never left. What the journal cannot do now is left to be resolved."""
-    journal = visit.journal
+    never_sent(visit.journal, prepared)
+
+
+def never_sent(journal: Journal, prepared: Operation) -> None:
+    """`abandon` for who has the journal alone."""
     try:
         current = journal.find(prepared.number) or prepared
         if current.state is State.SENT:  # marked, although the journal said that it failed

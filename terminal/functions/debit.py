@@ -15,29 +15,28 @@ from typing import cast
 
 from apdu.sam import PurchaseModule
 from apdu.ssc.account import MedicalAccount
-from apdu.ssc.account_errors import AccountError
 from apdu.ssc.file_reader import read_file
 from apdu.ssc.files import file_map
 from apdu.ssc.transactions import (
     DebitNotProved,
-    PendingDebit,
     PurchaseOrder,
     TransactionUncertain,
 )
 from apdu.ssc.writing import CardWriter
 from apdu.status import CardError
 from terminal.flow import Flow, amount
-from terminal.functions.commit import abandon, agreed_upon, unfinished
+from terminal.functions.booking import book, prepare
+from terminal.functions.commit import agreed_upon, unfinished
 from terminal.functions.earlier import earlier, told
 from terminal.functions.entry import let_in_with_pin
 from terminal.functions.offline_limits import check_stored, stored_fen, within
-from terminal.functions.proof import as_payload
 from terminal.functions.receipts import receipt_of
 from terminal.outcome import Done, Failed, Refused
 from terminal.policy import Function
+from terminal.resolution import as_found
 from terminal.screens import Answer, AskAmount, Confirm, Row, Screen, Section
 from terminal.sections import money
-from terminal.store.journal import Evidence, Kind, Operation
+from terminal.store.journal import Operation
 from terminal.text import Text
 from terminal.visit import Visit
 
@@ -152,16 +151,13 @@ def _count_on_card(visit: Visit, before: Permission, amount_fen: int) -> None:
 
 
 def _debited(visit: Visit, module: PurchaseModule, amount_fen: int, balance: int) -> Flow:
-    prepared = visit.journal.prepare(Kind.DEBIT, visit.card_ref, {"account_fen": amount_fen})
+    prepared = prepare(visit, amount_fen)
     refused = yield from agreed_upon(
         visit, Function.DEBIT, prepared, _check(amount_fen, balance), _PAYING
     )
     if refused is not None:
         return refused
-    try:
-        operation = _booked(visit, module, prepared, amount_fen)
-    finally:
-        visit.journal.let_go(prepared)
+    operation = _booked(visit, module, prepared, amount_fen)
     if isinstance(operation, Failed):
         return operation
     failed = unfinished(visit, operation, receipt_follows=True)
@@ -182,34 +178,17 @@ def _check(amount_fen: int, balance: int) -> Confirm:
 def _booked(
     visit: Visit, module: PurchaseModule, prepared: Operation, amount_fen: int
 ) -> Operation | Failed:
-    """DEBIT, with everything durable before and after. The card's own errors are raised."""
-    journal, card = visit.journal, visit.card
-    sent: list[Operation] = []
-
-    def keep(pending: PendingDebit) -> None:
-        payload = as_payload(pending, card.identity.algorithm.name, card.identity.historical)
-        sent.append(journal.mark_sent(prepared, payload))
-
-    order = PurchaseOrder(amount_fen, visit.clock.now())
+    """DEBIT, through the journal. The card's own errors are raised."""
+    order, account = PurchaseOrder(amount_fen, visit.clock.now()), MedicalAccount(visit.card)
     try:
-        done = MedicalAccount(card).purchase(order, module, keep=keep)
+        operation, _ = book(
+            visit, prepared, lambda keep: account.purchase(order, module, keep=keep)
+        )
     except TransactionUncertain:
-        log.info("operation %s waits for its card's proof", prepared.number)
-        return journal.unknown(sent[0], "torn")
+        return as_found(prepared, visit.journal)
     except DebitNotProved as error:
-        journal.confirm(sent[0], Evidence.CARD, {"tac": error.done.tac.hex()})
         return Failed(error)
-    except AccountError:
-        if sent:
-            journal.refuse(sent[0], Evidence.CARD)
-        else:
-            abandon(visit, prepared)
-        raise
-    except BaseException:
-        if not sent:
-            abandon(visit, prepared)
-        raise
-    return journal.confirm(sent[0], Evidence.CARD, {"tac": done.tac.hex()})
+    return operation
 
 
 def purchases_of(sam: object) -> PurchaseModule | None:

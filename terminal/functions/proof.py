@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from apdu.crypto import Purchase
 from apdu.ssc.account import MedicalAccount
+from apdu.ssc.card import SocialSecurityCard
 from apdu.ssc.identity import OneCard
 from apdu.ssc.transactions import Done, DoneEarlier, PendingDebit
 from apdu.status import CardError
-from terminal.store.journal import Evidence, Kind, Operation, State
-from terminal.visit import Visit
+from backend_client.messages import CardRef
+from terminal.store.journal import Evidence, Journal, Kind, Operation, State
 
 log = logging.getLogger(__name__)
 
@@ -58,13 +60,74 @@ def pending_of(operation: Operation) -> PendingDebit:
     )
 
 
-def ask_for_proofs(visit: Visit) -> None:
+def done_of(operation: Operation) -> Done | None:
+    """What the card has booked, with its cryptograms; None where a later one replaced them."""
+    result = operation.result or {}
+    if result.get("tac") is None:
+        return None
+    mac = bytes.fromhex(result.get("mac", ""))
+    return Done(pending_of(operation), bytes.fromhex(result["tac"]), mac)
+
+
+def cryptograms(done: Done) -> dict[str, str]:
+    """What the journal keeps of a debit that was booked: TAC and MAC2 as hex."""
+    return {"tac": done.tac.hex(), "mac": done.mac.hex()}
+
+
+class AtCard(Protocol):
+    """A card that is there, and the journal: a visit is one."""
+
+    @property
+    def journal(self) -> Journal:
+        """The terminal's journal."""
+        ...
+
+    @property
+    def card(self) -> SocialSecurityCard:
+        """The card itself."""
+        ...
+
+    @property
+    def card_ref(self) -> CardRef:
+        """The card as the journal knows it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CardHere:
+    """An `AtCard` without a visit."""
+
+    journal: Journal
+    card: SocialSecurityCard
+
+    @property
+    def card_ref(self) -> CardRef:
+        """See `AtCard`."""
+        who = OneCard.of(self.card)
+        return CardRef(who.card_id.hex(), who.card_number)
+
+
+def ask_for_proofs(visit: AtCard) -> None:
     """End this card's torn debits by its own proof. What cannot be asked now stays open."""
     for operation in torn_debits(visit):
-        _ask(visit, operation)
+        try:
+            prove(visit, operation)
+        except CardError as error:
+            log.info("operation %s waits for its card's proof: %s", operation.number, error.code)
 
 
-def torn_debits(visit: Visit) -> tuple[Operation, ...]:
+def untold_debits(visit: AtCard) -> tuple[Operation, ...]:
+    """The debits of this card that were booked, of which nobody has been told, in order.
+
+    All that came to an end count as told from now on: the caller says so.
+    """
+    found = [one for one in visit.journal.untold(visit.card_ref.card_id) if one.kind is Kind.DEBIT]
+    for operation in found:
+        visit.journal.told(operation)
+    return tuple(one for one in found if one.state is State.CONFIRMED)
+
+
+def torn_debits(visit: AtCard) -> tuple[Operation, ...]:
     """The debits of this card of which nobody knows whether it has booked them."""
     return tuple(
         operation
@@ -73,18 +136,15 @@ def torn_debits(visit: Visit) -> tuple[Operation, ...]:
     )
 
 
-def _ask(visit: Visit, operation: Operation) -> None:
-    try:
-        found = MedicalAccount(visit.card).resolve(pending_of(operation))
-    except CardError as error:
-        log.info("operation %s waits for its card's proof: %s", operation.number, error.code)
-        return
+def prove(visit: AtCard, operation: Operation) -> None:
+    """End a torn debit by what its card says of it. Raises `CardError`; it stays open then."""
+    found = MedicalAccount(visit.card).resolve(pending_of(operation))
     journal = visit.journal
     if operation.state is State.SENT:
         operation = journal.unknown(operation, "torn")
     match found:
-        case Done(tac=tac):
-            journal.confirm(operation, Evidence.PROOF, {"tac": tac.hex()})
+        case Done():
+            journal.confirm(operation, Evidence.PROOF, cryptograms(found))
         case DoneEarlier():
             journal.confirm(operation, Evidence.PROOF, {"tac": None})
         case _:

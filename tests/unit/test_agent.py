@@ -16,17 +16,22 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from websockets.sync.client import connect
 
 from apdu.pin import Pin
+from apdu.readers.inprocess import InProcessReader
+from apdu.sam import SoftwareSam
+from apdu.ssc.account import MedicalAccount
 from apdu.ssc.driver import Driver, PinCancelled, PinPrompt, PinTimeout, call
+from apdu.ssc.transactions import PurchaseOrder
 from apdu.status import CardRemoved, ReaderError
 from simulator.card.card import SimulatedCard
 from simulator.card.profile import load_profile
+from simulator.city import card_ref
 from simulator.pin_pad import SimulatedPlainPad
+from simulator.story import BEGINS
 from terminal.agent.client import AgentClient, AgentProblem, Ldt33Client, Ldt33Result
 from terminal.agent.guard import Caller
 from terminal.agent.openapi import document
 from terminal.agent.operations import OPERATIONS
 from terminal.agent.pad import WaitingPad
-from terminal.agent.pending_debit import PendingDebits
 from terminal.agent.point_of_use import PointOfUse
 from terminal.agent.readers import NamedReaders
 from terminal.agent.scopes import Scope
@@ -34,7 +39,9 @@ from terminal.devices.pin_pad import Listener, open_pin_pad
 from terminal.devices.protocols import PinPad
 from terminal.errors import PinPadError
 from terminal.functions import FUNCTIONS
+from terminal.session import CardSession
 from terminal.settings import PinPadSettings
+from terminal.store.journal import Evidence, Kind, State
 from tests.unit.agent_bench import MINUTE, AgentBench, agent_bench, until
 
 PIN = "246810"
@@ -558,9 +565,94 @@ def test_nor_does_an_agent_that_was_started_anew(bench: AgentBench) -> None:
     result = call(Driver(devices, debits=anew.debits), "iDoDebit", arguments)
     assert result.ok
     anew.witness(caller, "iDoDebit", arguments, result)
-    assert PendingDebits(terminal.store).of(ADULT.card.card_id) is None
+    assert terminal.journal.open_operations() == ()
     with bench.client.ldt33() as functions:
         assert settlements(functions) == 1
+
+
+def debits_of(bench: AgentBench) -> list[tuple[State, Evidence | None]]:
+    found = bench.scene.terminal.journal.every()
+    return [(one.state, one.evidence) for one in found if one.kind is Kind.DEBIT]
+
+
+def test_a_callers_debit_stands_in_the_journal_and_is_handed_in_with_its_tac(
+    bench: AgentBench,
+) -> None:
+    bench.insert()
+    with bench.client.session() as card:
+        card.verify_pin(PIN)
+        done = card.debit(500, self_pay_fen=3)
+    with bench.client.ldt33() as functions:
+        assert pay(functions).code == 0
+    assert debits_of(bench) == [(State.CONFIRMED, Evidence.CARD)] * 2
+    terminal = bench.scene.terminal
+    first, second = terminal.journal.every()
+    assert first.result is not None
+    assert first.result["tac"] == done["tac"].lower()
+    assert (first.payload["account_fen"], first.payload["self_pay_fen"]) == (500, 3)
+    assert second.payload["self_pay_fen"] == 700
+    assert (terminal.upload().taken, terminal.outbox.waiting().count) == (2, 0)
+    known = terminal.client.money.records(card_ref(ADULT)).debits
+    assert {one.number for one in known} == {first.number, second.number}
+    assert terminal.journal.untold(ADULT.card.card_id.hex()) == ()
+
+
+def test_a_torn_debit_of_a_caller_is_unknown_until_its_card_proves_it(bench: AgentBench) -> None:
+    chip = Pulled(SimulatedCard(ADULT, random=bytes))
+    bench.slot.insert(chip)
+    chip.armed = True
+    with bench.client.ldt33() as functions:
+        assert pay(functions).code != 0
+        assert debits_of(bench) == [(State.UNKNOWN, None)]
+        assert pay(functions).code == 0
+    assert debits_of(bench) == [(State.CONFIRMED, Evidence.PROOF)]
+    assert bench.scene.terminal.upload().waiting == 0
+
+
+def test_a_debit_that_one_caller_lost_is_settled_for_whoever_asks_next(bench: AgentBench) -> None:
+    chip = Pulled(SimulatedCard(ADULT, random=bytes))
+    bench.slot.insert(chip)
+    chip.armed = True
+    with bench.client.ldt33() as functions:
+        assert pay(functions).code != 0
+    with bench.client.session() as card:
+        card.verify_pin(PIN)
+        done = card.debit(500)
+        assert done["earlier"] is False
+        assert done["settled_before"]["tac"]
+    assert [state for state, _ in debits_of(bench)] == [State.CONFIRMED] * 2
+
+
+def test_a_proof_that_takes_the_pin_lets_the_function_in_for_nothing_else(
+    bench: AgentBench,
+) -> None:
+    chip = Pulled(SimulatedCard(ADULT, random=bytes))
+    bench.slot.insert(chip)
+    chip.armed = True
+    other = PAYMENT.replace("7.00", "6.00")
+
+    def asks(payment: str) -> int:
+        with bench.client.ldt33() as functions:
+            return functions.call(
+                "iDoDebit", iType=3, pCardInfo=INFO, pPayInfo=payment, pins=[PIN]
+            ).code
+
+    assert asks(PAYMENT) != 0
+    pay_elsewhere(chip)
+    assert asks(other) == -0x6982
+    assert debits_of(bench) == [(State.CONFIRMED, Evidence.PROOF)]
+    assert asks(other) == 0
+
+
+def pay_elsewhere(chip: Pulled) -> None:
+    """Another terminal debits the card, which replaces the proof of the torn debit."""
+    slot = InProcessReader("elsewhere")
+    slot.insert(chip)
+    sam = SoftwareSam.development(bytes, terminal_number="990100000099")
+    with CardSession.open(slot, sam) as session, Pin(PIN) as pin:
+        session.card.verify_pin(pin)
+        order = PurchaseOrder(100, BEGINS)
+        MedicalAccount(session.card).purchase(order, sam, keep=lambda _: None)
 
 
 class Typed:

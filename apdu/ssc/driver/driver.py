@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from apdu.ssc.driver import exchanges, operations
 from apdu.ssc.driver.device import Devices
-from apdu.ssc.driver.interrupted import InterruptedDebits
+from apdu.ssc.driver.interrupted import Debits, InterruptedDebits
 from apdu.ssc.driver.result import DriverResult, ResultCode, failure
 from apdu.ssc.driver.steps import Steps
 from apdu.ssc.transactions import PendingDebit
@@ -32,7 +32,7 @@ class Driver:
         devices: Devices,
         *,
         keep: Callable[[PendingDebit], None] = lambda _debit: None,
-        debits: InterruptedDebits | None = None,
+        debits: Debits | None = None,
     ) -> None:
         self._devices = devices
         self._steps = Steps()

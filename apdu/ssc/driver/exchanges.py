@@ -18,7 +18,7 @@ from apdu.ssc.card import ENVIRONMENT
 from apdu.ssc.driver.address import parse_addresses, parse_data
 from apdu.ssc.driver.card_info import parse_card_info
 from apdu.ssc.driver.device import Device, Devices, wanted_key, wants_pin
-from apdu.ssc.driver.interrupted import InterruptedDebits
+from apdu.ssc.driver.interrupted import Debits
 from apdu.ssc.driver.operations import require_writable
 from apdu.ssc.driver.payment import Payment, receipt
 from apdu.ssc.driver.reading import check_address, read_addressed
@@ -105,7 +105,7 @@ def unblock_pin(devices: Devices, interface: int, card_info: str) -> Exchange:
 
 
 def do_debit(
-    devices: Devices, debits: InterruptedDebits, interface: int, card_info: str, pay_info: str
+    devices: Devices, debits: Debits, interface: int, card_info: str, pay_info: str
 ) -> Exchange:
     """Pay with an HSM's MAC1. A debit that was cut off gets its old question and its receipt."""
     payment, expected = Payment.parse(pay_info), parse_card_info(card_info)
@@ -126,7 +126,10 @@ def do_debit(
             with _from_caller():
                 permit = question.answer(answer)
             done = debits.debit(
-                lambda keep: account.debit(begun, permit, keep=keep), question=str(question)
+                card,
+                payment,
+                lambda keep: account.debit(begun, permit, keep=keep),
+                question=str(question),
             )
         return barred(done.mac.hex().upper()) + receipt(card.algorithm, done)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from apdu.ssc.account import MedicalAccount
 from apdu.ssc.card import SocialSecurityCard
@@ -21,8 +22,33 @@ class FinishedDebit:
     question: str
 
 
+class Debits(Protocol):
+    """Debits that may end without an answer, and what became of them."""
+
+    def settle(self, card: SocialSecurityCard, payment: Payment) -> FinishedDebit | None:
+        """What became of this card's interrupted debit, when it was for the same payment.
+
+        None when the card has not booked it, so that it may begin again, or when there is none.
+        Raises -37894 when it was booked, but a later one has replaced its proof.
+        """
+        ...
+
+    def debit(
+        self,
+        card: SocialSecurityCard,
+        payment: Payment,
+        run: Callable[[Callable[[PendingDebit], None]], Done],
+        question: str,
+    ) -> Done:
+        """Run a debit, which is handed what keeps it, and mind one that ends uncertain.
+
+        `question` is what an HSM was asked for it.
+        """
+        ...
+
+
 class InterruptedDebits:
-    """Remembers debits without an answer, by card.
+    """`Debits` remembered in this process, by card.
 
     `keep` is given every debit before it leaves, for whoever stores them beyond this process.
     """
@@ -31,12 +57,14 @@ class InterruptedDebits:
         self._keep = keep
         self._waiting: dict[OneCard, tuple[PendingDebit, str]] = {}
 
-    def remember(self, pending: PendingDebit) -> None:
-        """Take in a debit that was kept before this process began."""
-        self._waiting.setdefault(pending.card, (pending, ""))
-
-    def debit(self, run: Callable[[Callable[[PendingDebit], None]], Done], question: str) -> Done:
-        """Run a debit, which is handed what keeps it; remember one that ends uncertain."""
+    def debit(
+        self,
+        card: SocialSecurityCard,  # noqa: ARG002 - the error tells the card
+        payment: Payment,  # noqa: ARG002 - the error tells the amounts
+        run: Callable[[Callable[[PendingDebit], None]], Done],
+        question: str,
+    ) -> Done:
+        """See `Debits`."""
         try:
             return run(self._keep)
         except TransactionUncertain as error:
@@ -45,11 +73,7 @@ class InterruptedDebits:
             raise
 
     def settle(self, card: SocialSecurityCard, payment: Payment) -> FinishedDebit | None:
-        """What became of this card's interrupted debit, when it was for the same payment.
-
-        None when the card has not booked it, so that it may begin again, or when there is none.
-        Raises -37894 when it was booked, but a later one has replaced its proof.
-        """
+        """See `Debits`."""
         who = OneCard.of(card)
         if who not in self._waiting:
             return None

@@ -10,7 +10,7 @@ from apdu.ssc.card import ENVIRONMENT
 from apdu.ssc.driver.address import FileAddress, parse_addresses, parse_data
 from apdu.ssc.driver.card_info import parse_card_info
 from apdu.ssc.driver.device import Device, Devices
-from apdu.ssc.driver.interrupted import InterruptedDebits
+from apdu.ssc.driver.interrupted import Debits
 from apdu.ssc.driver.payment import Payment, receipt, records_text
 from apdu.ssc.driver.pin_pad import PinPrompt
 from apdu.ssc.driver.reading import check_address, read_addressed
@@ -122,7 +122,7 @@ def unblock_pin(devices: Devices, interface: int, card_info: str) -> str:
 
 
 def do_debit(
-    devices: Devices, debits: InterruptedDebits, interface: int, card_info: str, pay_info: str
+    devices: Devices, debits: Debits, interface: int, card_info: str, pay_info: str
 ) -> str:
     """Pay; a debit that was cut off, for the same payment with the same card, is finished."""
     payment, expected = Payment.parse(pay_info), parse_card_info(card_info)
@@ -138,7 +138,10 @@ def do_debit(
         else:
             account = MedicalAccount(card)
             done = debits.debit(
-                lambda keep: account.purchase(payment.order, module, keep=keep), question=""
+                card,
+                payment,
+                lambda keep: account.purchase(payment.order, module, keep=keep),
+                question="",
             )
         return receipt(card.algorithm, done)
 

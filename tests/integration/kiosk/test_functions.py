@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import Random
 from secrets import token_hex
@@ -20,6 +20,7 @@ from backend_client.client import BackendClient
 from backend_client.life_messages import Proof, Standing, StandingQuery
 from backend_client.messages import CardRef
 from backend_client.transport import HttpTransport
+from simulator.card.card import SimulatedCard
 from simulator.card.profile import load_profile
 from simulator.city import card_ref
 from simulator.clock import SimulatedClock
@@ -100,6 +101,13 @@ class Town:
 
     def chooses(self, number: int) -> None:
         self.goes_on("choose", f"option-{number}")
+
+    def enters(self, amount: str) -> None:
+        """Type an amount on the screen's pad."""
+        self.hall.at("ask_amount")
+        for key in amount:
+            self.hall.press(f"type-{'point' if key == '.' else key}")
+        self.goes_on("ask_amount", "enter-amount")
 
     def agrees(self) -> None:
         self.goes_on("confirm", "yes")
@@ -220,12 +228,30 @@ def confirms_a_benefit(town: Town) -> None:
 def registers_a_visit_while_the_centre_is_away(town: Town) -> None:
     town.kiosk.panel.network(connected=False)
     town.signs_in(Function.PROVISIONAL, "adult-3.0", pin_of("adult-3.0"))
+    town.enters("30")
     town.agrees()
     town.goes_on("receipt")
     town.leaves()
     town.kiosk.panel.network(connected=True)
     uploaded = town.kiosk.scene.terminal.upload()
     assert (uploaded.taken, uploaded.waiting) == (1, 0)
+    (registered,) = town.client.bills(ref("adult-3.0")).provisional
+    assert registered.paid_fen == 3_000
+
+
+def pays_from_the_card(town: Town) -> None:
+    profile = load_profile("adult-3.0")
+    permitted = {**profile.files, "DF04EF06": {"90": "1", "92": 0, "93": 0}}
+    town.kiosk.scene.slot.insert(SimulatedCard(replace(profile, files=permitted), random=bytes))
+    town.hall.press_item(Function.DEBIT)
+    town.hall.enter(pin_of("adult-3.0"))
+    town.enters("12.5")
+    town.agrees()
+    town.goes_on("receipt")
+    town.leaves()
+    town.kiosk.scene.terminal.upload()
+    (debit,) = town.client.money.records(ref("adult-3.0")).debits
+    assert debit.account_fen == 1_250
 
 
 def activates_and_changes_the_pin(town: Town) -> None:
@@ -355,6 +381,7 @@ PATHS: dict[Callable[[Town], None], frozenset[str]] = {
     ),
     pays_a_contribution: frozenset({Function.CONTRIBUTION}),
     confirms_a_benefit: frozenset({Function.BENEFITS}),
+    pays_from_the_card: frozenset({Function.DEBIT}),
     registers_a_visit_while_the_centre_is_away: frozenset({Function.PROVISIONAL}),
     activates_and_changes_the_pin: frozenset({Function.ACTIVATION, Function.PIN_CHANGE}),
     gets_an_electronic_card: frozenset({Function.ECARD}),
