@@ -14,7 +14,6 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from threading import Event
 
 from simulator.city import HOSPITAL
 from simulator.clock import SHANGHAI, RunningClock, SimulatedClock
@@ -27,6 +26,7 @@ from terminal.devices.protocols import Printer
 from terminal.kiosk.assembly import RunningKiosk, running_kiosk
 from terminal.kiosk.operator_login import write_password
 from terminal.kiosk.serving import LocalServer
+from terminal.kiosk.stopping import until_told_to_stop
 
 BEGINS = datetime(2026, 3, 16, 9, 0, tzinfo=SHANGHAI)
 """When the built-in cards have bills to settle: the morning on which the demo begins."""
@@ -182,8 +182,6 @@ def serve(port: int, panel_port: int, *, with_pad: bool = False) -> None:
                 f"密码 its password: {password}"
             )
             print("按 Ctrl-C 结束。 Ctrl-C ends it.", flush=True)
-            Event().wait()
-        except KeyboardInterrupt:
-            pass
+            until_told_to_stop()
         finally:
             server.close()

@@ -42,9 +42,11 @@ function follow() {
     show(JSON.parse(event.data));
   });
   events.addEventListener("superseded", () => {
+    // Another page shows the kiosk now. Who touches this one is before it, so it takes over.
     events.close();
     open(lost);
     wipe();
+    document.addEventListener("click", follow, { once: true });
   });
   events.onerror = () => {
     wipe();
@@ -103,6 +105,7 @@ function typed(digits) {
     const count = holder.querySelector("#count");
     count.textContent = count.dataset.words.replace("{count}", String(digits));
     const enter = holder.querySelector("#enter");
+    dots.hidden = count.hidden = enter === null && digits === 0;
     if (enter) {
       enter.disabled = digits < Number(enter.dataset.shortest);
     }

@@ -73,6 +73,17 @@ def test_query_in_english_and_large_type_on_a_portrait_screen(hall: Hall, stand:
     expect(hall.page.locator("#lost")).to_be_visible()
 
 
+def test_of_two_pages_the_one_that_is_touched_shows_the_kiosk(hall: Hall, stand: Stand) -> None:
+    with stand(hall.kiosk.running.page_url) as page:
+        there = Hall(hall.kiosk, hall.clock, page)
+        there.at("attract")
+        expect(hall.page.locator("#lost")).to_be_visible()
+        hall.page.mouse.click(10, 10)
+        hall.at("attract")
+        expect(hall.page.locator("#lost")).to_be_hidden()
+        expect(page.locator("#lost")).to_be_visible()
+
+
 def test_the_last_try_is_announced_and_a_blocked_pin_ends_the_function(hall: Hall) -> None:
     hall.insert()
     hall.press("item-query")
@@ -337,6 +348,7 @@ def test_a_pin_is_typed_on_the_encrypting_pad(
         hall.press_item("query")
         hall.at("ask_pin")
         expect(page.locator("#key-1")).to_have_count(0)
+        expect(page.locator("#count")).to_be_hidden()  # this pad tells nothing before Enter
         kiosk.pad.press(PIN[0])  # waits until the pad takes keys
         for digit in PIN[1:]:
             kiosk.panel.key(digit)
