@@ -30,11 +30,18 @@ class JournalDebits:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._let_in: set[bytes] = set()
+        self._let_in: dict[bytes, Callable[[], str | None]] = {}
 
-    def let_in(self, card_id: bytes) -> None:
-        """Admission waits for the proof of this card's torn debit: nothing else may be debited."""
-        self._let_in.add(card_id)
+    def let_in(self, card_id: bytes, again: Callable[[], str | None]) -> None:
+        """Admission waits for the proof of this card's torn debit.
+
+        Before anything else is debited it is asked `again` what it has against that.
+        """
+        self._let_in[card_id] = again
+
+    def admitted(self, card_id: bytes) -> None:
+        """Admission has nothing against a debit of this card, whatever it waited for before."""
+        self._let_in.pop(card_id, None)
 
     def settle(self, card: SocialSecurityCard, payment: Payment) -> FinishedDebit | None:
         """See `Debits`. The PIN has been verified, so the card's log can be read."""
@@ -42,8 +49,7 @@ class JournalDebits:
         for operation in torn_debits(at):
             prove(at, operation)
         mine = [one for one in untold_debits(at) if payment.is_that_of(pending_of(one))]
-        waited = card.card_id in self._let_in
-        self._let_in.discard(card.card_id)
+        again = self._let_in.pop(card.card_id, None)
         if mine:
             done = done_of(mine[-1])
             if done is None:
@@ -51,8 +57,9 @@ class JournalDebits:
                     ResultCode.PROOF_NOT_AVAILABLE, "the debit is in the card's log"
                 )
             return FinishedDebit(done, mine[-1].payload.get("question", ""))
-        if waited:
-            raise DriverRefusal(ResultCode.NOT_ALLOWED, "the earlier debit has its end: ask again")
+        against = again() if again is not None else None
+        if against is not None:
+            raise DriverRefusal(ResultCode.NOT_ALLOWED, against)
         return None
 
     def debit(

@@ -17,7 +17,7 @@ from apdu.ssc.driver import (
     no_module,
 )
 from apdu.status import CardError
-from terminal.admission import Refused
+from terminal.admission import Decision, Refused
 from terminal.agent.debits import JournalDebits
 from terminal.agent.guard import Caller
 from terminal.agent.readers import Readers
@@ -73,7 +73,7 @@ class PointOfUse:
 
         Without a security module the card cannot prove itself here; then the HSM's side decides.
         A card whose debit was torn is asked for its proof first. Where that takes the PIN, the
-        function is let in to ask for it, and for nothing else.
+        function is let in to ask for it, and admission is asked again before it debits.
         """
         wanted = _GATED.get(scope_of(function) or Scope.READ)
         later_step = function.endswith(("_Step2", "_Step3"))
@@ -86,14 +86,19 @@ class PointOfUse:
             at = CardHere(self._terminal.journal, session.card)
             if function.startswith(_DEBIT):
                 ask_for_proofs(at)
-            decision = self._terminal.admit(session.facts, wanted, caller.face)
+            facts = session.facts
+            decision = self._terminal.admit(facts, wanted, caller.face)
             if not isinstance(decision, Refused):
+                self.debits.admitted(session.card.card_id)
                 return None
             waits = decision.reason is Reason.OPERATION_OPEN and function.startswith(_DEBIT)
             if waits and torn_debits(at):
-                self.debits.let_in(session.card.card_id)
+                self.debits.let_in(
+                    session.card.card_id,
+                    lambda: _against(self._terminal.admit(facts, wanted, caller.face)),
+                )
                 return None
-        return decision.text.zh
+        return _against(decision)
 
     def witness(
         self,
@@ -128,6 +133,10 @@ class PointOfUse:
                 if reader.wait_for_card(0):
                     return CardSession.open(reader, self._terminal.sam)
         return None
+
+
+def _against(decision: Decision) -> str | None:
+    return decision.text.zh if isinstance(decision, Refused) else None
 
 
 def _named_card(arguments: Mapping[str, object]) -> str | None:

@@ -623,7 +623,7 @@ def test_a_debit_that_one_caller_lost_is_settled_for_whoever_asks_next(bench: Ag
     assert [state for state, _ in debits_of(bench)] == [State.CONFIRMED] * 2
 
 
-def test_a_proof_that_takes_the_pin_lets_the_function_in_for_nothing_else(
+def test_a_proof_that_takes_the_pin_lets_the_function_in_and_admission_is_asked_again(
     bench: AgentBench,
 ) -> None:
     chip = Pulled(SimulatedCard(ADULT, random=bytes))
@@ -639,9 +639,29 @@ def test_a_proof_that_takes_the_pin_lets_the_function_in_for_nothing_else(
 
     assert asks(PAYMENT) != 0
     pay_elsewhere(chip)
-    assert asks(other) == -0x6982
+    terminal = bench.scene.terminal
+    point = PointOfUse(terminal, NamedReaders([bench.slot]), bytes)
+    arguments = {"iType": 3, "pCardInfo": INFO, "pPayInfo": other}
+    caller = Caller("his", "his", frozenset(Scope))
+    assert point.gate(caller, "iDoDebit", arguments) is None
+    bench.scene.office.report_temporary_loss(card_ref(ADULT))
+    devices = replace(point.devices(), pin_pad=Typed([Pin(PIN)]))
+    driver = Driver(devices, debits=point.debits)
+    assert call(driver, "iDoDebit", arguments).code == -0x6982
     assert debits_of(bench) == [(State.CONFIRMED, Evidence.PROOF)]
-    assert asks(other) == 0
+
+
+def test_a_card_that_was_let_in_for_its_proof_is_admitted_once_it_has_given_it(
+    bench: AgentBench,
+) -> None:
+    point = PointOfUse(bench.scene.terminal, NamedReaders([bench.slot]), bytes)
+    bench.insert()
+    caller = Caller("his", "his", frozenset(Scope))
+    arguments = {"iType": 3, "pCardInfo": INFO, "pPayInfo": PAYMENT}
+    point.debits.let_in(ADULT.card.card_id, lambda: "不能办理")
+    assert point.gate(caller, "iDoDebit", arguments) is None
+    devices = replace(point.devices(), pin_pad=Typed([Pin(PIN)]))
+    assert call(Driver(devices, debits=point.debits), "iDoDebit", arguments).ok
 
 
 def pay_elsewhere(chip: Pulled) -> None:
