@@ -384,3 +384,42 @@ def test_an_amount_is_entered_on_the_screen_and_asked_for_again_when_it_is_none(
     hall.at("receipt")
     (registered,) = hall.kiosk.scene.terminal.journal.every()
     assert registered.payload["paid_fen"] == 1_250
+
+
+def test_whatever_is_put_into_the_fields_is_refused_in_words_and_shown_nowhere(hall: Hall) -> None:
+    hall.press("without-card")
+    hall.press("option-1")
+    hall.press("option-1")
+    hall.at("ask_identity")
+    for name, ssn in (("张" * 400, "1" * 400), ("<img src=x>", "' or 1=1 --"), ("", "\u202e")):
+        hall.page.evaluate(
+            """([name, ssn]) => {
+                for (const [id, value] of [["name", name], ["ssn", ssn]]) {
+                    const field = document.getElementById(id);
+                    field.removeAttribute("maxlength");
+                    field.value = value;
+                }
+                document.querySelector("[data-send]").click();
+            }""",
+            [name, ssn],
+        )
+        hall.note("18位", "18 characters")
+        assert "<img" not in hall.text()
+        assert "or 1=1" not in hall.text()
+
+
+@pytest.mark.article(13)
+def test_double_taps_and_a_reload_while_money_moves_settle_once(hall: Hall) -> None:
+    hall.insert()
+    hall.at("menu")
+    hall.page.locator("#item-settlement").dblclick()
+    hall.enter(PIN)
+    hall.page.locator("#option-1").dblclick()
+    hall.at("confirm")
+    hall.page.evaluate("for (const id of ['yes', 'yes', 'no']) document.getElementById(id).click()")
+    hall.page.reload()
+    hall.at("receipt")
+    hall.press("next")
+    hall.at("menu")
+    counts = hall.kiosk.scene.terminal.journal.counts()
+    assert (counts[State.CONFIRMED], sum(counts.values())) == (1, 1)
