@@ -99,6 +99,12 @@ class Admin:
                 "Lift the freezes of a card or a range",
                 {Refusal.CARD_UNKNOWN, Refusal.NOT_FROZEN},
             ),
+            "/freezes/history": by_staff(
+                "nothing",
+                ADMIN + "freeze-lines",
+                self._freezes,
+                "Who froze what and who lifted it, newest first (7, 27)",
+            ),
             "/cards/status": by_staff(
                 "card", status, self._status, "Where a card stands", {Refusal.CARD_UNKNOWN}
             ),
@@ -182,12 +188,19 @@ class Admin:
             given["scope"] = tuple(fields["scope"])
         elif "purse_number" in fields:
             given["scope"] = ("transport",)
-        self._staff.freeze(_what(fields), **given)
+        self._staff.freeze(_what(fields), **given, by=_by_and_why(fields))
         return _answer("done", {})
 
     def _unfreeze(self, fields: Fields) -> Reply:
-        self._staff.unfreeze(_what(fields))
+        self._staff.unfreeze(_what(fields), _by_and_why(fields))
         return _answer("done", {})
+
+    def _freezes(self, _fields: Fields) -> Reply:
+        lines = [dataclasses.asdict(line) for line in self._staff.freezes()]
+        for line in lines:
+            line["at"] = _text(line["at"])
+            line["scope"] = list(line["scope"])
+        return _answer("freeze-lines", {"lines": lines})
 
     def _status(self, fields: Fields) -> Reply:
         return _status(self._staff.status(key_of(fields)))
@@ -297,6 +310,15 @@ def by_of(fields: Fields, default: By) -> By:
         Channel(fields.get("channel", default.channel)),
         fields.get("actor", default.actor),
         fields.get("reason", default.reason),
+    )
+
+
+def _by_and_why(fields: Fields) -> By:
+    """As `by_of`, of a body whose `reason` is that of the entry."""
+    return By(
+        Channel(fields.get("channel", CENTRE.channel)),
+        fields.get("actor", CENTRE.actor),
+        fields.get("why", CENTRE.reason),
     )
 
 

@@ -6,7 +6,7 @@ lifted by staff, for one card, for a range of card numbers, or for a transport p
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import cast
@@ -99,7 +99,7 @@ def freeze(
     scope: tuple[Scope, ...],
     action: Action,
     at: datetime,
-) -> None:
+) -> ListingRow:
     """Freeze a card, a range of card numbers or a purse until it is lifted."""
     card = what.id if isinstance(what, Card) else None
     span = what if isinstance(what, NumberRange) else None
@@ -107,15 +107,17 @@ def freeze(
     if isinstance(what, ListedPurse):
         row.purse_index, row.purse = what.index, what.sealed
     session.add(row)
+    return row
 
 
-def unfreeze(session: Session, what: Frozen) -> None:
+def unfreeze(session: Session, what: Frozen) -> Sequence[ListingRow]:
     """Lift all freezes of exactly that card, range or purse. Raises `Refused` NOT_FROZEN."""
     rows = session.scalars(_standing().where(_of(what), ListingRow.origin == FREEZE)).all()
     if not rows:
         raise Refused(Refusal.NOT_FROZEN)
     for row in rows:
         row.is_removed = True
+    return rows
 
 
 def not_frozen(session: Session, card: Card, card_number: str) -> None:

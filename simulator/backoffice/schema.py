@@ -342,6 +342,19 @@ class ListingRow(Base):
     removed_in: Mapped[int | None]
 
 
+class FreezeEvent(Base):
+    """The audit trail of freezes: what happened to a listing, when, where, by whom and why."""
+
+    __tablename__ = "freeze_events"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    listing: Mapped[int] = mapped_column(ForeignKey("listings.id"), index=True)
+    at: Mapped[datetime]
+    event: Mapped[str]
+    channel: Mapped[str]
+    actor: Mapped[str]
+    why: Mapped[str]
+
+
 class MisuseRow(Base):
     """A listed card that was presented at a terminal (Article 26); `sealed` is the report."""
 

@@ -14,11 +14,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from backend_client.messages import Action, CardRef, CardStatus, ListingReason, Profile, Role, Scope
+from simulator.backoffice import freezes
 from simulator.backoffice.applications import Applications
 from simulator.backoffice.bank_function import BankEvent
 from simulator.backoffice.database import Database
 from simulator.backoffice.days import WorkingCalendar, deadline
 from simulator.backoffice.errors import Refused
+from simulator.backoffice.freezes import FreezeLine
 from simulator.backoffice.lifecycle import Channel, Event, State
 from simulator.backoffice.listings import (
     Frozen,
@@ -226,18 +228,27 @@ class StaffDesk:
         reason: ListingReason = "freeze",
         scope: tuple[Scope, ...] = ("social_security",),
         action: Action = "refuse",
+        by: By = CENTRE,
     ) -> None:
         """Freeze a card, a range of card numbers or a transport purse until it is lifted."""
         with self._database.transaction() as session:
             now = self._now()
-            freeze(session, self._frozen(session, what), reason, scope, action, now)
+            row = freeze(session, self._frozen(session, what), reason, scope, action, now)
+            freezes.note(session, row, freezes.FROZEN, by, now)
             self._publisher.publish(session, now)
 
-    def unfreeze(self, what: CardKey | NumberRange | PurseKey) -> None:
+    def unfreeze(self, what: CardKey | NumberRange | PurseKey, by: By = CENTRE) -> None:
         """Lift the freezes of exactly this card, range or purse. Raises `Refused` NOT_FROZEN."""
         with self._database.transaction() as session:
-            unfreeze(session, self._frozen(session, what))
-            self._publisher.publish(session, self._now())
+            now = self._now()
+            for row in unfreeze(session, self._frozen(session, what)):
+                freezes.note(session, row, freezes.LIFTED, by, now)
+            self._publisher.publish(session, now)
+
+    def freezes(self) -> tuple[FreezeLine, ...]:
+        """What was frozen and lifted last, newest first: what, when, where, by whom and why."""
+        with self._database.transaction() as session:
+            return freezes.trail(session, self._register, self._vault)
 
     def history(self, key: CardKey) -> tuple[HistoryLine, ...]:
         """The card's audit trail, oldest first: what, when, where, by whom and why."""

@@ -336,6 +336,37 @@ def test_staff_replace_a_card_and_see_its_history(city: SampleCity) -> None:
     assert [(line["terminal"], line["what"]) for line in looked] == [("T000001", "account")]
 
 
+@pytest.mark.article(7)
+@pytest.mark.article(27)
+def test_who_froze_and_who_lifted_stands_in_the_trail(city: SampleCity) -> None:
+    ref = city.card(1)
+    by = {"channel": "phone", "actor": "desk 4", "why": "police report"}
+    assert staff(city, "/freezes", card_id=ref.card_id, **by)[0] == 200
+    span = {"number_from": "S00000001", "number_to": "S00000009"}
+    assert staff(city, "/freezes", **span, reason="fraud")[0] == 200
+    purse = "3104990000000000001"
+    assert staff(city, "/freezes", purse_number=purse)[0] == 200
+    lifted = {**by, "why": "withdrawn"}
+    assert staff(city, "/freezes/release", card_id=ref.card_id, **lifted)[0] == 200
+    status, answer = staff(city, "/freezes/history")
+    assert status == 200
+    release, of_purse, of_span, first = answer["lines"]
+    assert (first["event"], first["card_number"], first["why"]) == (
+        "freeze",
+        ref.card_number,
+        "police report",
+    )
+    assert (release["event"], release["card_number"], release["why"]) == (
+        "release",
+        ref.card_number,
+        "withdrawn",
+    )
+    assert (release["channel"], release["actor"]) == ("phone", "desk 4")
+    assert (of_span["number_from"], of_span["reason"]) == ("S00000001", "fraud")
+    assert (of_purse["purse_number"], of_purse["scope"]) == (purse, ["transport"])
+    assert of_purse["at"].endswith("+08:00")
+
+
 def test_staff_freeze_make_codes_and_note_what_banks_say(city: SampleCity) -> None:
     ref = city.card(1)
     assert staff(city, "/freezes", card_id=ref.card_id, scope=["transport"])[0] == 200
