@@ -20,6 +20,7 @@ def stops(hall: Hall) -> Iterator[str]:
     yield from _card(hall)
     yield from _settlement(hall)
     yield from _others(hall)
+    yield from _amount(hall)
     yield from _leaving(hall)
     yield from _refused(hall)
     yield from _out_of_order(hall)
@@ -96,6 +97,18 @@ def _others(hall: Hall) -> Iterator[str]:
         hall.leave_menu()
         yield f"function-{keys[0]}"
         hall.back_to_menu()
+
+
+def _amount(hall: Hall) -> Iterator[str]:
+    """While the centre is away a visit is registered, and what was paid for it is asked."""
+    hall.kiosk.panel.network(connected=False)
+    hall.press_item("provisional")
+    hall.enter(PIN)  # reading the purse has closed the application that knew it
+    hall.at("ask_amount")
+    yield "amount"
+    hall.kiosk.panel.network(connected=True)
+    hall.press("cancel")
+    hall.at("menu")
 
 
 def _leaving(hall: Hall) -> Iterator[str]:
