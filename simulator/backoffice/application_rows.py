@@ -60,14 +60,4 @@ def line_of(
     row: ApplicationRow, by: By, at: datetime, event: str, article: int, before: str, after: str
 ) -> ApplicationEvent:
     """A new line of an application's audit trail."""
-    return ApplicationEvent(
-        application=row.id,
-        at=at,
-        event=event,
-        article=article,
-        channel=by.channel,
-        actor=by.actor,
-        reason=by.reason,
-        before=before,
-        after=after,
-    )
+    return ApplicationEvent(application=row.id, **by.wrote(at, event, article, before, after))
