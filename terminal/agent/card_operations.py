@@ -186,8 +186,8 @@ def debit(holding: Holding, body: Mapping[str, int]) -> Json:
     _with_pin(holding, Function.SETTLEMENT)
     untold = untold_debits(visit)
     settled = _settled(untold[-1]) if untold else None
-    if untold and _amounts(untold[-1]) == _asked(body):
-        return {**_settled(untold[-1]), "earlier": True}
+    if settled is not None and _amounts(untold[-1]) == _asked(body):
+        return {**settled, "earlier": True}
     _note(holding, "debit account")
     order = PurchaseOrder(
         body["account_fen"],

@@ -14,9 +14,9 @@ def check_stored(visit: Visit, amount_fen: int = 0) -> None:
 
     What has begun, and waits for its card's proof, counts too: it may have been done.
     """
-    limits, waiting = visit.offline, visit.outbox.waiting()
-    within("stored_fen", stored_fen(visit) + amount_fen, limits.stored_fen)
-    within("stored_records", waiting.count + len(_begun(visit)) + 1, limits.stored_records)
+    limits, waiting, begun = visit.offline, visit.outbox.waiting(), _begun(visit)
+    within("stored_fen", waiting.total_fen + _fen(begun) + amount_fen, limits.stored_fen)
+    within("stored_records", waiting.count + len(begun) + 1, limits.stored_records)
     age = visit.clock.now() - waiting.oldest if waiting.oldest is not None else timedelta()
     if age > limits.oldest:
         raise OfflineLimit("the oldest record waits longer than [offline] oldest")
@@ -24,8 +24,7 @@ def check_stored(visit: Visit, amount_fen: int = 0) -> None:
 
 def stored_fen(visit: Visit) -> int:
     """What waits here or has begun, in fen."""
-    begun = sum(int(one.payload.get("account_fen", 0)) for one in _begun(visit))
-    return visit.outbox.waiting().total_fen + begun
+    return visit.outbox.waiting().total_fen + _fen(_begun(visit))
 
 
 def _begun(visit: Visit) -> list[Operation]:
@@ -34,6 +33,10 @@ def _begun(visit: Visit) -> list[Operation]:
         for one in visit.journal.open_operations()
         if one.kind.is_offline and one.state is not State.PREPARED
     ]
+
+
+def _fen(begun: list[Operation]) -> int:
+    return sum(int(one.payload.get("account_fen", 0)) for one in begun)
 
 
 def within(name: str, value: int, limit: int) -> None:
