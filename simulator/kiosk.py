@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -48,35 +48,36 @@ class EmbeddedKiosk:
     pad: SimulatedPad | None
 
 
+@dataclass(frozen=True, slots=True)
+class Fittings:
+    """How a kiosk on simulated parts is fitted out. `port` 0 takes a free one.
+
+    Pages of `framed_by` may show its page. `with_pad`: PINs are typed on an encrypting pad, whose
+    keys the panel presses. Without `operator_password` nobody gets into the operator's page.
+    """
+
+    port: int = 0
+    framed_by: tuple[str, ...] = ()
+    with_pad: bool = False
+    printer: Printer | None = None
+    operator_password: str | None = field(default=None, repr=False)
+
+
+_PLAIN = Fittings()
+
+
 @contextmanager
 def embedded_kiosk(
     directory: Path,
     *,
     clock: SimulatedClock,
     random: Callable[[int], bytes],
-    port: int = 0,
-    framed_by: tuple[str, ...] = (),
-    with_pad: bool = False,
-    printer: Printer | None = None,
-    operator_password: str | None = None,
+    fittings: Fittings = _PLAIN,
 ) -> Iterator[EmbeddedKiosk]:
-    """Set the scene in `directory`, enrol the terminal and serve. `port` 0 takes a free one.
-
-    `with_pad`: PINs are typed on an encrypting pad, whose keys the panel presses. Without
-    `operator_password` nobody gets into the operator's page.
-    """
+    """Set the scene in `directory`, enrol the terminal and serve."""
     with (
         embedded_scene(directory, clock=clock, random=random) as scene,
-        kiosk_on(
-            scene,
-            clock=clock,
-            random=random,
-            port=port,
-            framed_by=framed_by,
-            with_pad=with_pad,
-            printer=printer,
-            operator_password=operator_password,
-        ) as kiosk,
+        kiosk_on(scene, clock=clock, random=random, fittings=fittings) as kiosk,
     ):
         yield kiosk
 
@@ -87,22 +88,18 @@ def kiosk_on(
     *,
     clock: SimulatedClock,
     random: Callable[[int], bytes],
-    port: int = 0,
-    framed_by: tuple[str, ...] = (),
-    with_pad: bool = False,
-    printer: Printer | None = None,
-    operator_password: str | None = None,
+    fittings: Fittings = _PLAIN,
 ) -> Iterator[EmbeddedKiosk]:
     """A kiosk on a scene that is set: the terminal is enrolled, synchronised and serves."""
-    with _pad(random) if with_pad else nullcontext() as pad:
+    with _pad(random) if fittings.with_pad else nullcontext() as pad:
         terminal = scene.terminal
         password_file = None
-        if operator_password is not None:
+        if fittings.operator_password is not None:
             password_file = terminal.settings.terminal.data_dir / "operator-password"
-            write_password(password_file, operator_password, random)
+            write_password(password_file, fittings.operator_password, random)
         own = replace(
             terminal.settings.kiosk,
-            port=port,
+            port=fittings.port,
             operator_port=0,
             operator_password_file=password_file,
         )
@@ -113,9 +110,9 @@ def kiosk_on(
             terminal,
             scene.reader,
             random=random,
-            framed_by=framed_by,
+            framed_by=fittings.framed_by,
             patience=0.5,
-            printer=printer,
+            printer=fittings.printer,
             pin_pad=pad.connected if pad else None,
         ) as running:
             device = pad.device if pad else None
@@ -158,18 +155,17 @@ def _pad(random: Callable[[int], bytes]) -> Iterator[_Pad]:
 def serve(port: int, panel_port: int, *, with_pad: bool = False) -> None:
     """Serve kiosk and panel until Ctrl-C. Raises `PortTaken`."""
     clock = RunningClock(BEGINS, time.monotonic)
-    origin = f"http://127.0.0.1:{panel_port}"
     password = secrets.token_urlsafe(9)
+    fittings = Fittings(
+        port=port,
+        framed_by=(f"http://127.0.0.1:{panel_port}",),
+        with_pad=with_pad,
+        operator_password=password,
+    )
     with (
         tempfile.TemporaryDirectory(prefix="ssct-kiosk-") as directory,
         embedded_kiosk(
-            Path(directory),
-            clock=clock,
-            random=secrets.token_bytes,
-            port=port,
-            framed_by=(origin,),
-            with_pad=with_pad,
-            operator_password=password,
+            Path(directory), clock=clock, random=secrets.token_bytes, fittings=fittings
         ) as kiosk,
     ):
         server = LocalServer(kiosk.panel.application(), panel_port, "kiosk-panel")

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from simulator.clock import SimulatedClock
-from simulator.kiosk import embedded_kiosk
+from simulator.kiosk import Fittings, embedded_kiosk
 from simulator.printer import SerialVirtualPrinter
 from terminal.devices.printer import open_printer
 from terminal.reconciliation import reconcile
@@ -63,8 +63,7 @@ def counter(
                 tmp_path,
                 clock=clock,
                 random=Random(4).randbytes,
-                printer=opened,
-                operator_password=PASSWORD,
+                fittings=Fittings(printer=opened, operator_password=PASSWORD),
             ) as kiosk,
             stand(kiosk.running.page_url) as page,
             browser.new_context() as window,

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from simulator.clock import SimulatedClock
-from simulator.kiosk import embedded_kiosk
+from simulator.kiosk import Fittings, embedded_kiosk
 from simulator.kiosk_panel import PanelRefused
 from simulator.network import Fault
 from terminal.store.journal import State
@@ -337,7 +337,9 @@ def test_a_pin_is_typed_on_the_encrypting_pad(
 ) -> None:
     random = Random(7).randbytes
     with (
-        embedded_kiosk(tmp_path, clock=clock, random=random, with_pad=True) as kiosk,
+        embedded_kiosk(
+            tmp_path, clock=clock, random=random, fittings=Fittings(with_pad=True)
+        ) as kiosk,
         stand(kiosk.running.page_url) as page,
     ):
         assert kiosk.pad is not None
