@@ -35,6 +35,6 @@ def run(args: Namespace) -> ExitCode:
     print(f"机构 institution: {identity.institution_name} ({identity.institution})")
     if first.error is not None:
         print(
-            "已登记,但尚未取得黑名单 enrolled, but without a blacklist: ssct sync", file=sys.stderr
+            "已登记，但尚未取得黑名单 enrolled, but without a blacklist: ssct sync", file=sys.stderr
         )
     return ended(first)

@@ -164,21 +164,17 @@ def pulls_the_card_at_the_pin(hall: Visitor) -> None:
 
 
 def settles_a_bill(hall: Visitor) -> None:
-    hall.insert()
-    hall.press_item("settlement")
-    hall.enter(PIN)
-    hall.at("choose")
-    hall.press("option-1")
-    hall.at("confirm")
-    hall.press("yes")
-    hall.at("receipt")
-    hall.press("next")
-    hall.at("menu")
+    takes_the_first(hall, "settlement")
 
 
 def takes_the_settlement_back(hall: Visitor) -> None:
+    takes_the_first(hall, "cancel")
+
+
+def takes_the_first(hall: Visitor, function: str) -> None:
+    """Agree to the first that a function offers, and see the receipt."""
     hall.insert()
-    hall.press_item("cancel")
+    hall.press_item(function)
     hall.enter(PIN)
     hall.at("choose")
     hall.press("option-1")
