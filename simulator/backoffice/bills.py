@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, cast
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from backend_client.messages import Bill, BillLine
@@ -19,6 +19,10 @@ from simulator.backoffice.tariff import Charge, charge_of
 from simulator.backoffice.vault import Vault
 
 MAX_SHOWN = 50
+
+_LINES = (
+    select(BillLineRow).where(BillLineRow.bill == bindparam("bill")).order_by(BillLineRow.position)
+)
 """How many open bills are shown at once: the newest, in the order of their dates."""
 
 
@@ -108,5 +112,4 @@ class Bills:
 
 
 def _lines(session: Session, row: BillRow) -> Sequence[BillLineRow]:
-    query = select(BillLineRow).where(BillLineRow.bill == row.id).order_by(BillLineRow.position)
-    return session.scalars(query).all()
+    return session.scalars(_LINES, {"bill": row.id}).all()

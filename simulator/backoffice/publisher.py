@@ -49,6 +49,7 @@ _SNAPSHOT_EVERY = 256
 
 _SNAPSHOTS_KEPT = 2
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+_NEWEST = select(ListVersion).order_by(ListVersion.version.desc()).limit(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,7 +372,7 @@ class Publisher:
 
 
 def _newest(session: Session) -> ListVersion | None:
-    return session.scalar(select(ListVersion).order_by(ListVersion.version.desc()).limit(1))
+    return session.scalar(_NEWEST)
 
 
 def _last_kept(session: Session) -> ListVersion | None:

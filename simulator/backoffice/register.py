@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from backend_client.codec import decode, encode
@@ -63,6 +63,10 @@ class By:
 
 TIME = By(Channel.TIME, "calendar")
 
+# Asked with nearly every request, so they are made once.
+_BY_ID = select(Card).where(Card.id_index == bindparam("index")).with_for_update()
+_BY_NUMBER = select(Card).where(Card.number_index == bindparam("index")).with_for_update()
+
 
 class Register:
     """Holders and cards. `counting` is how the days of a temporary loss are counted.
@@ -87,10 +91,10 @@ class Register:
     ) -> Card:
         """The card of that id, or of that number. Raises `Refused` CARD_UNKNOWN."""
         if card_id is not None:
-            key = Card.id_index == self._vault.index("card_id", card_id)
+            query, index = _BY_ID, self._vault.index("card_id", card_id)
         else:
-            key = Card.number_index == self._vault.index("card_number", card_number or "")
-        card = session.scalar(select(Card).where(key).with_for_update())
+            query, index = _BY_NUMBER, self._vault.index("card_number", card_number or "")
+        card = session.scalar(query, {"index": index})
         if card is None:
             raise Refused(Refusal.CARD_UNKNOWN)
         return card

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import cast
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from backend_client.certificate_messages import CertificateRequest, TerminalCertificate
@@ -31,6 +31,10 @@ from simulator.backoffice.vault import Vault
 CODE_LIFETIME = timedelta(days=7)
 _TOKEN_BYTES = 32
 _CODE_BYTES = 10
+
+# Asked with nearly every request, so they are made once.
+_WITH_TOKEN = select(Terminal).where(Terminal.token_index == bindparam("token"))
+_NAMED = select(Terminal).where(Terminal.terminal_id == bindparam("name"))
 
 
 class Task(StrEnum):
@@ -245,7 +249,7 @@ class Terminals:
         self._named(session, caller.terminal_id).list_version = version
 
     def _named(self, session: Session, terminal_id: str) -> Terminal:
-        found = session.scalar(select(Terminal).where(Terminal.terminal_id == terminal_id))
+        found = session.scalar(_NAMED, {"name": terminal_id})
         if found is None:
             raise Refused(Refusal.TERMINAL_UNKNOWN)
         return found
@@ -263,7 +267,7 @@ class Terminals:
 
     def _with_token(self, session: Session, token: str) -> Terminal | None:
         index = self._vault.index("token", token)
-        return session.scalar(select(Terminal).where(Terminal.token_index == index))
+        return session.scalar(_WITH_TOKEN, {"token": index})
 
     def _predecessor(
         self, session: Session, request: EnrolmentRequest, institution: str

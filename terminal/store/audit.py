@@ -14,6 +14,8 @@ from sqlalchemy import select
 from terminal.store.schema import audit
 from terminal.store.store import Store
 
+_RECORD = audit.insert()
+
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
@@ -50,7 +52,7 @@ class Audit:
             "list_version": entry.list_version,
         }
         with self._store.writing() as connection:
-            connection.execute(audit.insert().values(row))
+            connection.execute(_RECORD, row)
 
     def latest(self, count: int = 100, card_id: str | None = None) -> tuple[AuditEntry, ...]:
         """The last lines, newest first; with `card_id`, those about that card."""

@@ -40,6 +40,11 @@ _LEAST_IMAGE = 64 * 1024
 """The changes are worked into a new image when they are many, or half as large as the image, which
 then counts as this many bytes at least."""
 
+# Made once, as in store.py.
+_HEAD = select(blacklist.c.head, blacklist.c.applied_at)
+_TEXT = select(blacklist.c.head)
+_PARTS = select(blacklist_part).order_by(blacklist_part.c.sequence)
+
 
 @dataclass(frozen=True, slots=True)
 class ListHead:
@@ -138,7 +143,7 @@ class BlacklistStore:
     def keys(self) -> tuple[PublicKey, ...]:
         """The keys that the list in force was verified with; empty where none were recorded."""
         with self._store.reading() as connection:
-            text = connection.execute(select(blacklist.c.head)).scalar()
+            text = connection.execute(_TEXT).scalar()
         kept = json.loads(text).get("keys", ()) if text else ()
         return tuple(PublicKey(one["key_id"], bytes.fromhex(one["key"])) for one in kept)
 
@@ -210,7 +215,7 @@ class BlacklistStore:
             return
         with self._store.reading() as connection:
             head = _head(connection)
-            rows = connection.execute(select(blacklist_part).order_by(blacklist_part.c.sequence))
+            rows = connection.execute(_PARTS)
             parts = [self._store.unseal_bytes(row.data, _place(row.sequence)) for row in rows]
         if head is not None:
             entries = _replayed(parts)
@@ -276,7 +281,7 @@ def _head_text(new: Blacklist, keys: Iterable[PublicKey]) -> str:
 
 
 def _head(connection: Connection) -> ListHead | None:
-    row = connection.execute(select(blacklist.c.head, blacklist.c.applied_at)).first()
+    row = connection.execute(_HEAD).first()
     if row is None:
         return None
     head: dict[str, Any] = json.loads(row.head)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Executable, bindparam, select
 
 from terminal.store.schema import instant_text, journal_event, operation
 
@@ -23,6 +23,16 @@ GENESIS = bytes(32)
 """What stands before the first event."""
 
 _BATCH = 500
+
+# Made once, as in store.py.
+_HASH_OF = select(journal_event.c.hash).where(journal_event.c.sequence == bindparam("at"))
+_FROM = (
+    select(journal_event)
+    .where(journal_event.c.sequence >= bindparam("first"))
+    .order_by(journal_event.c.sequence)
+)
+_OPERATIONS = select(operation)
+_SOME = _OPERATIONS.where(operation.c.number.in_(bindparam("numbers", expanding=True)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +97,7 @@ def check(connection: Connection, head: Head, last: int | None = None) -> ChainC
     previous, count = _hash_before(connection, first), first - 1
     left: dict[str, tuple[str, bytes]] = {}
     faults: list[str] = []
-    query = select(journal_event).where(journal_event.c.sequence >= first)
-    for event in _rows(connection, query.order_by(journal_event.c.sequence)):
+    for event in _rows(connection, _FROM, first=first):
         count += 1
         if event["sequence"] != count:
             faults.append(f"event {count} is missing")
@@ -109,20 +118,18 @@ def check(connection: Connection, head: Head, last: int | None = None) -> ChainC
 
 def _hash_before(connection: Connection, first: int) -> bytes:
     """The hash that event `first` is chained to."""
-    query = select(journal_event.c.hash).where(journal_event.c.sequence == first - 1)
-    found: bytes | None = connection.execute(query).scalar()
+    found: bytes | None = connection.execute(_HASH_OF, {"at": first - 1}).scalar()
     return found or GENESIS
 
 
 def _operations(connection: Connection, numbers: Iterable[str] | None) -> Iterator[dict[str, Any]]:
     """The rows of these operations, or all."""
     if numbers is None:
-        yield from _rows(connection, select(operation))
+        yield from _rows(connection, _OPERATIONS)
         return
     wanted = sorted(numbers)
     for start in range(0, len(wanted), _BATCH):
-        batch = wanted[start : start + _BATCH]
-        yield from _rows(connection, select(operation).where(operation.c.number.in_(batch)))
+        yield from _rows(connection, _SOME, numbers=wanted[start : start + _BATCH])
 
 
 def _row_faults(row: dict[str, Any], event: tuple[str, bytes] | None) -> Iterator[str]:
@@ -132,7 +139,7 @@ def _row_faults(row: dict[str, Any], event: tuple[str, bytes] | None) -> Iterato
         yield f"operation {row['number']} is not as its last event left it"
 
 
-def _rows(connection: Connection, query: Select[Any]) -> Iterator[dict[str, Any]]:
-    rows = connection.execution_options(yield_per=1000).execute(query)
+def _rows(connection: Connection, query: Executable, **values: object) -> Iterator[dict[str, Any]]:
+    rows = connection.execution_options(yield_per=1000).execute(query, values)
     for row in rows:
         yield row._asdict()

@@ -20,7 +20,7 @@ from enum import StrEnum
 from threading import RLock
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from apdu.sam import NO_TERMINAL_NUMBER
@@ -73,6 +73,37 @@ class Kind(StrEnum):
     def is_offline(self) -> bool:
         """Whether it is done without the centre, and uploaded afterwards."""
         return self in (Kind.DEBIT, Kind.PROVISIONAL)
+
+
+# Made once, as in store.py.
+_PREPARE = insert(operation)
+_STEP = (
+    update(operation)
+    .where(operation.c.number == bindparam("this"), operation.c.state == bindparam("seen"))
+    .returning(operation)
+)
+_EVENT = insert(journal_event)
+_UNTOLD = insert(untold).on_conflict_do_nothing()
+_FIND = select(operation).where(operation.c.number == bindparam("this"))
+_IS_REVERSING = select(func.count()).where(
+    journal_event.c.number == bindparam("this"), journal_event.c.note == _REVERSING
+)
+_OPEN_ONES = (
+    select(operation)
+    .where(operation.c.state.in_([state.value for state in _OPEN]))
+    .order_by(operation.c.prepared_at, operation.c.number)
+)
+_OPEN_OF_CARD = _OPEN_ONES.where(operation.c.card_index == bindparam("card"))
+_UNTOLD_OF_CARD = (
+    select(operation)
+    .join(untold, untold.c.number == operation.c.number)
+    .where(untold.c.card_index == bindparam("card"))
+    .order_by(operation.c.prepared_at, operation.c.number)
+)
+_UNFINISHED = select(func.count()).where(
+    operation.c.state.in_([State.SENT.value, State.UNKNOWN.value])
+)
+_IS_TAKEN = select(exists().where(operation.c.number == bindparam("this")))
 
 
 class Evidence(StrEnum):
@@ -192,7 +223,7 @@ class Journal:
                     "prepared_at": now,
                     "changed_at": now,
                 }
-                connection.execute(operation.insert().values(row))
+                connection.execute(_PREPARE, row)
                 self._append(connection, row, note=None)
             undone.pop_all()
         return self._operation(row)
@@ -235,10 +266,8 @@ class Journal:
 
     def is_reversing(self, number: str) -> bool:
         """Whether a reversal of this operation may be under way."""
-        found = (journal_event.c.number == number) & (journal_event.c.note == _REVERSING)
         with self._store.reading() as connection:
-            count = select(func.count()).select_from(journal_event).where(found)
-            return connection.execute(count).scalar_one() > 0
+            return connection.execute(_IS_REVERSING, {"this": number}).scalar_one() > 0
 
     def reverse(
         self,
@@ -286,9 +315,8 @@ class Journal:
 
     def find(self, number: str) -> Operation | None:
         """The operation of this number."""
-        query = select(operation).where(operation.c.number == number)
         with self._store.reading() as connection:
-            row = connection.execute(query).first()
+            row = connection.execute(_FIND, {"this": number}).first()
         return None if row is None else self._operation(row._asdict())
 
     def let_go(self, operation: Operation) -> None:
@@ -308,15 +336,12 @@ class Journal:
 
     def open_operations(self, card_id: str | None = None) -> tuple[Operation, ...]:
         """Every operation without an end, oldest first; with `card_id`, that card's only."""
-        query = (
-            select(operation)
-            .where(operation.c.state.in_([state.value for state in _OPEN]))
-            .order_by(operation.c.prepared_at, operation.c.number)
-        )
-        if card_id is not None:
-            query = query.where(operation.c.card_index == self._store.index(card_id))
         with self._store.reading() as connection:
-            rows = connection.execute(query).all()
+            if card_id is None:
+                rows = connection.execute(_OPEN_ONES).all()
+            else:
+                card = {"card": self._store.index(card_id)}
+                rows = connection.execute(_OPEN_OF_CARD, card).all()
         return tuple(self._operation(row._asdict()) for row in rows)
 
     def settled(self, card_id: str, at_most: int = 20) -> tuple[Operation, ...]:
@@ -346,14 +371,8 @@ class Journal:
 
     def untold(self, card_id: str) -> tuple[Operation, ...]:
         """What ended for this card, and its holder does not know, in order."""
-        query = (
-            select(operation)
-            .join(untold, untold.c.number == operation.c.number)
-            .where(untold.c.card_index == self._store.index(card_id))
-            .order_by(operation.c.prepared_at, operation.c.number)
-        )
         with self._store.reading() as connection:
-            rows = connection.execute(query).all()
+            rows = connection.execute(_UNTOLD_OF_CARD, {"card": self._store.index(card_id)}).all()
         return tuple(self._operation(row._asdict()) for row in rows)
 
     def told(self, ended: Operation) -> None:
@@ -372,13 +391,8 @@ class Journal:
 
     def unfinished(self) -> int:
         """How many operations have left and have no end yet: SENT and UNKNOWN."""
-        query = (
-            select(func.count())
-            .select_from(operation)
-            .where(operation.c.state.in_([State.SENT.value, State.UNKNOWN.value]))
-        )
         with self._store.reading() as connection:
-            return connection.execute(query).scalar_one()
+            return connection.execute(_UNFINISHED).scalar_one()
 
     def verify_chain(self, last: int | None = None) -> ChainCheck:
         """Check every event and operation against the hash chain and its sealed head.
@@ -421,18 +435,18 @@ class Journal:
                 put(connection, number, row["card_index"], amount, row["changed_at"])
             if (state, evidence) in _TO_BE_TOLD:
                 note_untold = {"number": number, "card_index": row["card_index"]}
-                connection.execute(insert(untold).values(note_untold).on_conflict_do_nothing())
+                connection.execute(_UNTOLD, note_untold)
         return done
 
     def _change(
         self, connection: Connection, before: Operation, change: dict[str, Any]
     ) -> dict[str, Any]:
         """Write `change` if the row still stands where `before` saw it; return the whole row."""
-        this = operation.c.number == before.number
-        statement = update(operation).where(this, operation.c.state == before.state.value)
-        if connection.execute(statement.values(change)).rowcount != 1:
+        where = {"this": before.number, "seen": before.state.value}
+        row = connection.execute(_STEP, where | change).one_or_none()
+        if row is None:
             raise JournalError(f"{before.number} is no longer {before.state}")
-        return connection.execute(select(operation).where(this)).one()._asdict()
+        return row._asdict()
 
     def _append(self, connection: Connection, row: dict[str, Any], note: str | None) -> None:
         """Chain the step that led to `row`."""
@@ -447,7 +461,7 @@ class Journal:
             "row_hash": row_hash(row),
         }
         event["hash"] = event_hash(head.hash, event)
-        connection.execute(journal_event.insert().values(event))
+        connection.execute(_EVENT, event)
         head = Head(head.count + 1, event["hash"])
         self._store.put(_HEAD, head.as_json(), connection)
 
@@ -462,11 +476,10 @@ class Journal:
         at = max(f"{local(now):%Y%m%d%H%M%S}", last.get("at", "") if last else "")
         prefix = f"{self.institution}{at}"
         sequence = last["last"] if last else int.from_bytes(self._store.random(4), "big")
-        taken = _taken(connection, prefix)
         for _ in range(_SEQUENCES):
             sequence = (sequence + 1) % _SEQUENCES
             number = f"{prefix}{sequence:04d}"
-            if number not in taken:
+            if not connection.execute(_IS_TAKEN, {"this": number}).scalar_one():
                 self._store.put(_SEQUENCE, {"last": sequence, "at": at}, connection)
                 return number
         raise NumbersExhausted(f"no number is left for {local(now):%H:%M:%S}")
@@ -485,12 +498,6 @@ class Journal:
             prepared_at=row["prepared_at"],
             changed_at=row["changed_at"],
         )
-
-
-def _taken(connection: Connection, prefix: str) -> frozenset[str]:
-    """The numbers already given in this second."""
-    query = select(operation.c.number).where(operation.c.number.between(prefix, f"{prefix}9999"))
-    return frozenset(connection.execute(query).scalars())
 
 
 def _place(column: str, number: str) -> str:

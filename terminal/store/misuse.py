@@ -27,6 +27,13 @@ MOST_UNSENT = 10_000
 
 _ID_BYTES = 12
 
+# Made once, as in store.py.
+_UNSENT = (
+    select(misuse.c.report_id, misuse.c.report)
+    .where(misuse.c.is_sent.is_(False))
+    .order_by(misuse.c.presented_at)
+)
+
 
 class MisuseStore:
     """The reports in the terminal's store. Safe to share between threads."""
@@ -77,9 +84,8 @@ class MisuseStore:
 
     def unsent(self) -> Iterator[MisuseReport]:
         """What the back office does not have yet, oldest first."""
-        waiting = select(misuse.c.report_id, misuse.c.report).where(misuse.c.is_sent.is_(False))
         with self._store.reading() as connection:
-            rows = connection.execute(waiting.order_by(misuse.c.presented_at)).all()
+            rows = connection.execute(_UNSENT).all()
         for row in rows:
             yield decode(MisuseReport, self._store.unseal(row.report, _place(row.report_id)))
 

@@ -19,6 +19,12 @@ from terminal.store.store import Store
 
 NOTE_LENGTH = 64
 
+# Made once, as in store.py.
+_PUT = insert(outbox).on_conflict_do_nothing()
+_WAITING = select(
+    func.count(), func.coalesce(func.sum(outbox.c.amount_fen), 0), func.min(outbox.c.made_at)
+).where(outbox.c.sent_at.is_(None))
+
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
@@ -34,7 +40,7 @@ def put(
 ) -> None:
     """Have the operation of this number uploaded; for the journal, in its transaction."""
     row = {"number": number, "card_index": card_index, "amount_fen": amount_fen, "made_at": at}
-    connection.execute(insert(outbox).values(row).on_conflict_do_nothing())
+    connection.execute(_PUT, row)
 
 
 class Outbox:
@@ -46,13 +52,8 @@ class Outbox:
 
     def waiting(self) -> Waiting:
         """All that is not uploaded."""
-        query = select(
-            func.count(),
-            func.coalesce(func.sum(outbox.c.amount_fen), 0),
-            func.min(outbox.c.made_at),
-        ).where(outbox.c.sent_at.is_(None))
         with self._store.reading() as connection:
-            count, total, oldest = connection.execute(query).one()
+            count, total, oldest = connection.execute(_WAITING).one()
         return Waiting(count, total, oldest)
 
     def spent_today(self, card_id: str) -> int:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
-from sqlalchemy import or_, select
+from sqlalchemy import bindparam, or_, select
 from sqlalchemy.dialects.sqlite import insert
 
 from backend_client.messages import CardStatus, decode, encode
@@ -24,6 +24,17 @@ log = logging.getLogger(__name__)
 
 TOLERANCE = timedelta(minutes=5)
 """How far the back office's clock may be ahead of this one."""
+
+# Made once, as in store.py.
+_NEW = insert(card_status)
+_KEEP = _NEW.on_conflict_do_update(
+    index_elements=["card_index"],
+    set_={"status": _NEW.excluded.status, "as_of": _NEW.excluded.as_of},
+    where=or_(
+        _NEW.excluded.as_of >= card_status.c.as_of, card_status.c.as_of > bindparam("latest")
+    ),
+)
+_LAST = select(card_status.c.status).where(card_status.c.card_index == bindparam("card"))
 
 
 class StatusCache:
@@ -45,21 +56,14 @@ class StatusCache:
             "status": self._store.seal(encode(status), _place(index)),
             "as_of": status.as_of,
         }
-        statement = insert(card_status).values(row)
-        newer = or_(statement.excluded.as_of >= card_status.c.as_of, card_status.c.as_of > latest)
         with self._store.writing() as connection:
-            connection.execute(
-                statement.on_conflict_do_update(
-                    index_elements=["card_index"], set_=row, where=newer
-                )
-            )
+            connection.execute(_KEEP, row | {"latest": latest})
 
     def last(self, card_id: str) -> CardStatus | None:
         """The last status heard of this card (32 hex digits), None when none ever was."""
         index = self._store.index(card_id)
-        query = select(card_status.c.status).where(card_status.c.card_index == index)
         with self._store.reading() as connection:
-            sealed = connection.execute(query).scalar()
+            sealed = connection.execute(_LAST, {"card": index}).scalar()
         return (
             None
             if sealed is None

@@ -17,7 +17,7 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, select, text
+from sqlalchemy import Connection, Engine, bindparam, create_engine, event, select, text
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import URL
 
@@ -38,6 +38,13 @@ LOCK_FILE = "terminal.lock"
 
 _KEY_CHECK = "key_check"
 
+# Statements that are made once: putting one together takes longer than having SQLite execute it.
+_GET = select(meta.c.value).where(meta.c.name == bindparam("wanted"))
+_INSERT = insert(meta)
+_PUT = _INSERT.on_conflict_do_update(
+    index_elements=["name"], set_={"value": _INSERT.excluded.value}
+)
+
 Disk = Callable[..., sqlite3.Connection]
 """What makes the connections to a SQLite file: `sqlite3.Connection`, or one of its kind."""
 
@@ -57,6 +64,10 @@ class Store:
         self._sealer = Sealer(key, random)
         self._lock = lock
         self._writers = RLock()
+        self._writer = {
+            synced: engine.execution_options(immediate=True, synced=synced)
+            for synced in (True, False)
+        }
 
     @classmethod
     def open(
@@ -129,8 +140,7 @@ class Store:
         one on: for what can be found out again, where waiting for the disk would keep people
         waiting. Raises `StoreFull` and the other `StoreError`s; then nothing was written.
         """
-        writer = self.engine.execution_options(immediate=True, synced=synced)
-        with self._writers, typed_faults(), writer.begin() as connection:
+        with self._writers, typed_faults(), self._writer[synced].begin() as connection:
             yield connection
 
     def index(self, text: str) -> bytes:
@@ -166,7 +176,7 @@ class Store:
         if connection is None:
             with self.reading() as own:
                 return self.get(name, own)
-        sealed = connection.execute(select(meta.c.value).where(meta.c.name == name)).scalar()
+        sealed = connection.execute(_GET, {"wanted": name}).scalar()
         return None if sealed is None else self.unseal(sealed, f"meta/value/{name}")
 
     def put(
@@ -177,10 +187,7 @@ class Store:
             with self.writing() as own:
                 return self.put(name, value, own)
         sealed = self.seal(value, f"meta/value/{name}")
-        statement = insert(meta).values(name=name, value=sealed)
-        connection.execute(
-            statement.on_conflict_do_update(index_elements=["name"], set_={"value": sealed})
-        )
+        connection.execute(_PUT, {"name": name, "value": sealed})
         return None
 
     def check_key(self) -> None:
