@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from http import HTTPStatus
-from threading import Lock
+from threading import RLock
 from typing import Any
 
 from backend_client.calls import Calls
@@ -63,7 +63,8 @@ class NationalInterface:
         self._device = device
         self._now = now
         self._numbers = numbers
-        self._signing = Lock()
+        # The same thread may come again while its sign-in is under way, as the journal's does.
+        self._signing = RLock()
         self._signed: tuple[date, str] | None = None
 
     def now(self) -> datetime:

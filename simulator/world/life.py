@@ -12,6 +12,7 @@ from simulator.world.acts import ACTS, THEMES
 from simulator.world.books import fingerprint, is_active, unsent
 from simulator.world.checks import ALWAYS, AT_REST
 from simulator.world.holder import Habits, Holder
+from simulator.world.standstill import StandsStill, moving
 from simulator.world.station import Station
 from simulator.world.story import Coverage
 from simulator.world.violation import Violation
@@ -104,9 +105,12 @@ def finding(world: World, body: Callable[[], None]) -> Life:
     """Run `body` on a world, and keep what it finds. A fault of the program is a finding too."""
     found: Violation | None = None
     try:
-        body()
+        with moving():
+            body()
     except Violation as violation:
         found = violation
+    except StandsStill as error:
+        found = Violation("nothing stands still", f"waiting for good at {error.place}")
     except Exception as error:
         frame = traceback.extract_tb(error.__traceback__)[-1]
         place = f"{Path(frame.filename).name}:{frame.lineno}"

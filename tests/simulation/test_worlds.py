@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from threading import Lock
 
 import pytest
 
-from simulator.world.life import live
+from simulator.world import standstill
+from simulator.world.life import finding, live
 from simulator.world.runner import run
+from simulator.world.world import world_of
 
 ROOT = Path(__file__).parents[2]
 PARTS, IN_A_PART = 8, 25
@@ -37,6 +41,24 @@ def test_a_seed_replays_exactly_in_another_process_with_another_hash_seed() -> N
 
 def test_another_seed_is_another_world() -> None:
     assert live(11).story != live(12).story
+
+
+def test_a_world_that_waits_for_itself_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(standstill, "LIMIT", 0.2)
+    before = signal.getsignal(signal.SIGALRM)
+    turn = Lock()
+
+    def again() -> None:
+        with turn, turn:
+            pass
+
+    with world_of(1) as world:
+        life = finding(world, again)
+
+    assert life.violation is not None
+    assert life.violation.check == "nothing stands still"
+    assert "test_worlds.py" in life.violation.found
+    assert signal.getsignal(signal.SIGALRM) is before
 
 
 def _replayed(seed: int, hash_seed: str) -> str:

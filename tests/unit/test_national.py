@@ -395,6 +395,23 @@ def test_the_terminal_signs_in_once_a_day(scene: Scene) -> None:
     assert codes(scene)[3:] == ["9001", "3201"]
 
 
+def test_who_asks_while_its_own_sign_in_is_under_way_does_not_wait_for_itself(
+    scene: Scene,
+) -> None:
+    nothing = DayTotal(False, "employee", 0, 0, 0, 0, 0)
+    agreed: list[bool] = []
+
+    def meanwhile(reply: Reply) -> Reply:
+        agreed.append(channel(scene).agrees(BEGINS.date(), nothing))
+        return reply
+
+    scene.network.garble(PATHS["9001"], meanwhile)
+    agreed.append(channel(scene).agrees(BEGINS.date(), nothing))
+
+    assert agreed == [True, True]
+    assert codes(scene) == ["9001", "9001", "3201", "3201"]
+
+
 def test_after_the_sign_out_there_is_no_sign_in_that_day(scene: Scene) -> None:
     channel(scene).sign_out()
     with pytest.raises(Refused) as caught:
