@@ -20,7 +20,7 @@ from enum import StrEnum
 from threading import RLock
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, exists, func, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, func, select, text, update
 from sqlalchemy.dialects.sqlite import insert
 
 from apdu.sam import NO_TERMINAL_NUMBER
@@ -29,12 +29,12 @@ from terminal.clock import SHANGHAI, Clock, local
 from terminal.errors import JournalError, NumbersExhausted
 from terminal.store.chain import ChainCheck, Head, check, event_hash, row_hash
 from terminal.store.outbox import put
-from terminal.store.schema import journal_event, operation, untold
+from terminal.store.schema import IS_REVERSING, REVERSING, journal_event, operation, untold
 from terminal.store.store import Store
 
 _SEQUENCE = "journal_sequence"
-_HEAD = "journal_head"
-_REVERSING = "reversing"
+HEAD = "journal_head"
+"""Under this name the store keeps the end of the hash chain."""
 _SEQUENCES = 10_000
 _AROUND = timedelta(days=1)
 
@@ -85,8 +85,8 @@ _STEP = (
 _EVENT = insert(journal_event)
 _UNTOLD = insert(untold).on_conflict_do_nothing()
 _FIND = select(operation).where(operation.c.number == bindparam("this"))
-_IS_REVERSING = select(func.count()).where(
-    journal_event.c.number == bindparam("this"), journal_event.c.note == _REVERSING
+_IS_REVERSING = select(
+    exists().where(journal_event.c.number == bindparam("this"), text(IS_REVERSING))
 )
 _OPEN_ONES = (
     select(operation)
@@ -262,12 +262,12 @@ class Journal:
         The operation stays UNKNOWN. From now on only the answer to the reversal ends it, since that
         may arrive at any time and undo what a query finds confirmed before.
         """
-        return self._step(unknown, State.UNKNOWN, note=_REVERSING)
+        return self._step(unknown, State.UNKNOWN, note=REVERSING)
 
     def is_reversing(self, number: str) -> bool:
         """Whether a reversal of this operation may be under way."""
         with self._store.reading() as connection:
-            return connection.execute(_IS_REVERSING, {"this": number}).scalar_one() > 0
+            return bool(connection.execute(_IS_REVERSING, {"this": number}).scalar_one())
 
     def reverse(
         self,
@@ -311,7 +311,7 @@ class Journal:
     @property
     def steps(self) -> int:
         """How many steps have been taken in all."""
-        return Head.from_json(self._store.get(_HEAD)).count
+        return Head.from_json(self._store.get(HEAD)).count
 
     def find(self, number: str) -> Operation | None:
         """The operation of this number."""
@@ -400,7 +400,7 @@ class Journal:
         `last` checks only that many events at the end, which takes no longer as the years go by.
         """
         with self._store.reading() as connection:
-            head = Head.from_json(self._store.get(_HEAD, connection))
+            head = Head.from_json(self._store.get(HEAD, connection))
             return check(connection, head, last)
 
     def _step(
@@ -450,7 +450,7 @@ class Journal:
 
     def _append(self, connection: Connection, row: dict[str, Any], note: str | None) -> None:
         """Chain the step that led to `row`."""
-        head = Head.from_json(self._store.get(_HEAD, connection))
+        head = Head.from_json(self._store.get(HEAD, connection))
         event = {
             "sequence": head.count + 1,
             "number": row["number"],
@@ -463,7 +463,7 @@ class Journal:
         event["hash"] = event_hash(head.hash, event)
         connection.execute(_EVENT, event)
         head = Head(head.count + 1, event["hash"])
-        self._store.put(_HEAD, head.as_json(), connection)
+        self._store.put(HEAD, head.as_json(), connection)
 
     def _next_number(self, connection: Connection, now: datetime) -> str:
         """Institution 12, Shanghai time 14, sequence 4; never one that was given before.

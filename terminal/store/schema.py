@@ -22,11 +22,12 @@ from sqlalchemy import (
     Table,
     Text,
     event,
+    text,
 )
 from sqlalchemy.schema import ExecutableDDLElement
 from sqlalchemy.types import TypeDecorator
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
 """Every revision of the schema, oldest first."""
 
 
@@ -65,6 +66,12 @@ meta = Table(
 )
 """Single values: counters, the head of the journal's chain, the terminal's identity (sealed)."""
 
+REVERSING = "reversing"
+"""The note of the step that tells of a reversal about to leave."""
+
+IS_REVERSING = f"note = '{REVERSING}'"
+"""As SQL, not as a parameter: an index of some rows serves only a query that names the same."""
+
 operation = Table(
     "operation",
     metadata,
@@ -95,6 +102,7 @@ journal_event = Table(
     Column("note", String(64)),
     Column("row_hash", LargeBinary(32), nullable=False),
     Column("hash", LargeBinary(32), nullable=False),
+    Index("event_reversing", "number", sqlite_where=text(IS_REVERSING)),
 )
 """Every step of every operation, append-only and hash-chained (store/chain.py)."""
 
@@ -173,6 +181,7 @@ outbox = Table(
     Column("sent_at", Instant),
     Column("note", String(64)),
     Index("outbox_by_card", "card_index"),
+    Index("outbox_waiting", "made_at", sqlite_where=text("sent_at IS NULL")),
 )
 """What was done without the centre; `sent_at` is when it was uploaded, `note` what came of it."""
 

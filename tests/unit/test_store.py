@@ -17,13 +17,13 @@ from random import Random
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, create_engine, select, text
+from sqlalchemy import Connection, create_engine, event, select, text
 from sqlalchemy.exc import IntegrityError
 
 from backend_client.entry_set import EntrySet
 from backend_client.list_messages import IDENTITY, BlacklistEntry
 from backend_client.sealing import Sealer
-from terminal.clock import SHANGHAI
+from terminal.clock import SHANGHAI, SystemClock
 from terminal.errors import (
     StoreDamaged,
     StoreError,
@@ -35,6 +35,8 @@ from terminal.errors import (
 )
 from terminal.store import migrate
 from terminal.store.blacklist import BlacklistStore
+from terminal.store.journal import Journal
+from terminal.store.outbox import Outbox
 from terminal.store.schema import FORBIDDEN, REVISIONS, audit, meta, metadata
 from terminal.store.store import DATABASE, KEY_FILE, Store
 
@@ -292,6 +294,27 @@ def test_migrations_lead_to_the_schema_of_a_new_store(tmp_path: Path, opened: Op
     migrate.migrate(engine, KEYED)
     engine.dispose()
     assert schema_of(tmp_path / "led.sqlite") == schema_of(tmp_path / "new" / DATABASE)
+
+
+def test_what_every_visit_asks_reads_only_the_rows_it_is_about(
+    tmp_path: Path, opened: Open
+) -> None:
+    store = opened(tmp_path)
+    asked: list[str] = []
+    event.listen(
+        store.engine,
+        "before_cursor_execute",
+        lambda _connection, _cursor, statement, *_: asked.append(statement),
+    )
+    Journal(store, SystemClock(), "990100000001").is_reversing("1")
+    Outbox(store, SystemClock()).waiting()
+    plans = []
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as raw:
+        for statement in [one for one in asked if one.startswith("SELECT")]:
+            values = ["1"] * statement.count("?")
+            plans += [row[3] for row in raw.execute(f"EXPLAIN QUERY PLAN {statement}", values)]
+    assert any("USING INDEX event_reversing" in plan for plan in plans)
+    assert any("outbox_waiting" in plan for plan in plans)
 
 
 class NoKey:
