@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import date
 
 from backend_client.calls import Calls, same
+from backend_client.errors import BadMessage
 from backend_client.messages import CardRef, OperationQuery
 from backend_client.money_messages import (
     BenefitConfirmation,
@@ -18,14 +19,20 @@ from backend_client.money_messages import (
     ContributionBills,
     ContributionPayment,
     ContributionRequest,
+    DayTotal,
     DebitUpload,
     MoneyRecords,
     MoneyState,
     ProvisionalUpload,
+    Scope,
     Statement,
+    StatementLine,
     StatementRequest,
     UploadReceipt,
 )
+
+_READINGS = 3
+"""How often a ledger is read from its first line when it changes while it is read."""
 
 
 class MoneyClient:
@@ -100,9 +107,35 @@ class MoneyClient:
         same(receipt.number, visit.number, "/number")
         return receipt
 
-    def statement(self, day: date, *, lines: bool) -> Statement:
-        """What the centre has booked on that day for this terminal."""
-        request = StatementRequest(day, lines)
+    def totals(self, day: date, scope: Scope = "terminal") -> tuple[DayTotal, ...]:
+        """The sums of what the centre has booked on that day."""
+        return self._page(StatementRequest(day, lines=False, scope=scope)).totals
+
+    def lines(self, day: date, scope: Scope = "terminal") -> tuple[StatementLine, ...]:
+        """What the centre has booked on that day, line by line.
+
+        Raises `BadMessage` too for a ledger that does not stand still.
+        """
+        for _ in range(_READINGS):
+            read = self._read(day, scope)
+            if read is not None:
+                return read
+        raise BadMessage("/totals", "stand still", Statement.schema)
+
+    def _read(self, day: date, scope: Scope) -> tuple[StatementLine, ...] | None:
+        """All pages, None where the ledger changed from one to the next."""
+        first = self._page(StatementRequest(day, lines=True, scope=scope))
+        count = sum(total.count for total in first.totals)
+        read = list(first.lines)
+        while len(read) < count:
+            request = StatementRequest(day, lines=True, scope=scope, skip=len(read))
+            page = self._page(request)
+            if page.totals != first.totals or not page.lines:
+                return None
+            read += page.lines
+        return tuple(read) if len(read) == count else None
+
+    def _page(self, request: StatementRequest) -> Statement:
         statement = self._calls.ask("/v1/reconciliation/statement", request, Statement)
-        same(statement.day, day, "/day")
+        same(statement.day, request.day, "/day")
         return statement

@@ -29,12 +29,16 @@ __all__ = [
     "MoneyRecords",
     "MoneyState",
     "ProvisionalUpload",
+    "Scope",
     "SettlementRecord",
     "Statement",
     "StatementLine",
     "StatementRequest",
     "UploadReceipt",
 ]
+
+Scope = Literal["terminal", "institution"]
+"""Whose bookings are compared: those of one terminal, or of every terminal of its institution."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +69,16 @@ class Cancellation(Message):
 
 @dataclass(frozen=True, slots=True)
 class StatementRequest(Message):
-    """对账: asks what the centre has booked on that day for this terminal, with lines or not."""
+    """对账: asks what the centre has booked on that day, with lines or not.
+
+    `skip` is how many lines the answer leaves out at the beginning: lines come in pages.
+    """
 
     schema: ClassVar[str] = "statement-request:1"
     day: dt.date
     lines: bool
+    scope: Scope = "terminal"
+    skip: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +97,10 @@ class DayTotal(Message):
 
 @dataclass(frozen=True, slots=True)
 class StatementLine(Message):
-    """One settlement or refund of a day, as one side has booked it. Amounts are positive."""
+    """One settlement or refund of a day, as one side has booked it. Amounts are positive.
+
+    `terminal` is whose it is, where that is told; two lines are equal whatever they say of it.
+    """
 
     schema: ClassVar[str] = "statement:1#/$defs/statement_line"
     number: str
@@ -99,11 +111,17 @@ class StatementLine(Message):
     fund_fen: int
     account_fen: int
     cash_fen: int
+    terminal: str | None = field(default=None, compare=False)
+
+    @property
+    def booking(self) -> tuple[str, str, bool]:
+        """What tells it from every other booking: two terminals may have given the same number."""
+        return self.number, self.settlement_id, self.refund
 
 
 @dataclass(frozen=True, slots=True)
 class Statement(Message):
-    """The centre's ledger of one day for this terminal, by totals and line by line."""
+    """The centre's ledger of one day, by totals of the whole day and a page of its lines."""
 
     schema: ClassVar[str] = "statement:1"
     day: dt.date

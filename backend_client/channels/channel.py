@@ -26,6 +26,7 @@ from backend_client.money_messages import (
     CancelRequest,
     DayTotal,
     MoneyState,
+    Scope,
     StatementLine,
 )
 
@@ -90,12 +91,17 @@ class SettlementChannel(Protocol):
         """冲正: undo it, or forbid it if it has not arrived. Calling again is harmless."""
         ...
 
-    def agrees(self, day: date, total: DayTotal) -> bool:
-        """对总账: whether the centre has the same sums of this type and insurance on that day."""
+    def agrees(self, day: date, total: DayTotal, scope: Scope = "terminal") -> bool:
+        """对总账: whether the centre has the same sums of this type and insurance on that day.
+
+        A centre that knows institutions only compares the institution's, whatever the scope.
+        """
         ...
 
-    def statement(self, day: date, ours: Sequence[StatementLine]) -> tuple[StatementLine, ...]:
-        """对明细账: the centre's lines of that day; it is told ours."""
+    def statement(
+        self, day: date, ours: Sequence[StatementLine], scope: Scope = "terminal"
+    ) -> tuple[StatementLine, ...]:
+        """对明细账: the centre's lines of that day; it is told ours. The scope as in `agrees`."""
         ...
 
     def sign_out(self) -> None:

@@ -20,6 +20,7 @@ from backend_client.money_messages import (
     CancelRequest,
     DayTotal,
     MoneyState,
+    Scope,
     StatementLine,
 )
 
@@ -60,9 +61,9 @@ class DirectChannel:
         """See `SettlementChannel`."""
         return self._client.reverse(sent.number)
 
-    def agrees(self, day: date, total: DayTotal) -> bool:
+    def agrees(self, day: date, total: DayTotal, scope: Scope = "terminal") -> bool:
         """See `SettlementChannel`."""
-        theirs = self._client.money.statement(day, lines=False).totals
+        theirs = self._client.money.totals(day, scope)
         same_kind = [
             each for each in theirs if (each.refund, each.scheme) == (total.refund, total.scheme)
         ]
@@ -72,9 +73,10 @@ class DirectChannel:
         self,
         day: date,
         ours: Sequence[StatementLine],  # noqa: ARG002 - this centre tells all of its own
+        scope: Scope = "terminal",
     ) -> tuple[StatementLine, ...]:
         """See `SettlementChannel`."""
-        return self._client.money.statement(day, lines=True).lines
+        return self._client.money.lines(day, scope)
 
     def sign_out(self) -> None:
         """Nobody signs in here."""

@@ -34,6 +34,7 @@ from backend_client.money_messages import (
     CancelRequest,
     DayTotal,
     MoneyState,
+    Scope,
     StatementLine,
 )
 from backend_client.national import statement_file
@@ -165,8 +166,13 @@ class NationalChannel:
         self._interface.ask("2601", {"data": values}, insured_area=sent.reference["area"])
         return Reversal(sent.number, found=False, reversed_at=self._interface.now())
 
-    def agrees(self, day: date, total: DayTotal) -> bool:
-        """3201, by insurance and by settlements or refunds."""
+    def agrees(
+        self,
+        day: date,
+        total: DayTotal,
+        scope: Scope = "terminal",  # noqa: ARG002 - 3201 knows institutions only
+    ) -> bool:
+        """3201, by insurance and by settlements or refunds; the whole institution's."""
         answer = self._interface.ask(
             "3201",
             {
@@ -182,7 +188,12 @@ class NationalChannel:
         )
         return bool(answer["stmtinfo"]["stmt_rslt"] == EQUAL)
 
-    def statement(self, day: date, ours: Sequence[StatementLine]) -> tuple[StatementLine, ...]:
+    def statement(
+        self,
+        day: date,
+        ours: Sequence[StatementLine],
+        scope: Scope = "terminal",  # noqa: ARG002 - 3202 knows institutions only
+    ) -> tuple[StatementLine, ...]:
         """9101, 3202 and 9102: our lines as a file, and the file of what differs."""
         ask = self._interface.ask
         name = f"{day:%Y%m%d}.zip"

@@ -11,7 +11,7 @@ import binascii
 import io
 import zipfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from backend_client.errors import BadMessage
 from backend_client.messages import Scheme
@@ -26,7 +26,7 @@ _EMPTY = "null"
 CENTRE_ONLY, SENDER_ONLY, AMOUNTS = "1", "2", "3"
 """stmt_rslt of a row: only the centre has it, only the sender has it, the amounts differ."""
 
-_COLUMNS = 9
+_COLUMNS = 10
 _WHAT = "statement file"
 
 
@@ -88,13 +88,12 @@ def unpacked(file: str) -> tuple[Row, ...]:
 
 def theirs(ours: Sequence[StatementLine], differing: Sequence[Row]) -> tuple[StatementLine, ...]:
     """What the centre has, from our lines and the rows that differ."""
-    lines = {(line.number, line.refund): line for line in ours}
+    lines = {line.booking: line for line in ours}
     for row in differing:
-        key = (row.line.number, row.line.refund)
         if row.result == SENDER_ONLY:
-            lines.pop(key, None)
+            lines.pop(row.line.booking, None)
         else:
-            lines[key] = row.line
+            lines[row.line.booking] = row.line
     return tuple(lines.values())
 
 
@@ -111,6 +110,7 @@ def _text(row: Row) -> str:
         to_yuan(sign * line.cash_fen),
         REFUND if line.refund else "0",
         row.result or _EMPTY,
+        line.terminal or _EMPTY,
     )
     return "\t".join(columns) + "\n"
 
@@ -119,7 +119,7 @@ def _row(text: str) -> Row:
     columns = text.split("\t")
     if len(columns) != _COLUMNS:
         raise ValueError("columns")
-    settlement_id, number, insutype, total, fund, account, cash, flag, result = columns
+    settlement_id, number, insutype, total, fund, account, cash, flag, result, terminal = columns
     scheme: Scheme = scheme_of(insutype)
     refund = flag == REFUND
     sign = -1 if refund else 1
@@ -132,5 +132,6 @@ def _row(text: str) -> Row:
         fund_fen=sign * to_fen(fund),
         account_fen=sign * to_fen(account),
         cash_fen=sign * to_fen(cash),
+        terminal=None if terminal == _EMPTY else terminal,
     )
-    return replace(Row(line), result=None if result == _EMPTY else result)
+    return Row(line, None if result == _EMPTY else result)

@@ -41,7 +41,7 @@ from simulator.backoffice.description import description_routes
 from simulator.backoffice.desk import TerminalDesk
 from simulator.backoffice.errors import Refused
 from simulator.backoffice.hsm_routes import hsm_routes
-from simulator.backoffice.incoming import Incoming
+from simulator.backoffice.incoming import MAX_REQUEST, Incoming
 from simulator.backoffice.life_routes import life_routes
 from simulator.backoffice.list_admin import ListAdmin
 from simulator.backoffice.list_desk import NOTHING_NEW
@@ -118,6 +118,11 @@ class Api:
             reply = refusal_reply(Refused(Refusal.INTERNAL))
         self._log(path, incoming.caller, reply)
         return reply
+
+    def largest(self, path: str) -> int:
+        """How many bytes a request to this path may have."""
+        route = self.routes.get(path)
+        return MAX_REQUEST if route is None else route.largest
 
     def waits(self, request: Request, reply: Reply) -> int:
         """For how many seconds to hold an answer back, because it has no news and was to wait."""

@@ -20,7 +20,6 @@ from starlette.types import Receive, Scope, Send
 from backend_client.transport import Reply, Request
 from simulator.backoffice.api import Api
 from simulator.backoffice.errors import Refused
-from simulator.backoffice.incoming import MAX_REQUEST
 from simulator.backoffice.problems import refusal_reply
 from simulator.backoffice.refusals import Refusal
 from simulator.backoffice.waiting import Waiting
@@ -52,7 +51,8 @@ class _Face:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = WebRequest(scope, receive)
         try:
-            body = await asyncio.wait_for(_body(request.stream()), self._body_seconds)
+            largest = self._api.largest(scope["path"])
+            body = await asyncio.wait_for(_body(request.stream(), largest), self._body_seconds)
         except TimeoutError:
             reply = refusal_reply(Refused(Refusal.REQUEST_TIMEOUT), {"connection": "close"})
         except ClientDisconnect:
@@ -74,11 +74,11 @@ class _Face:
         return reply
 
 
-async def _body(stream: AsyncIterator[bytes]) -> bytes:
+async def _body(stream: AsyncIterator[bytes], largest: int) -> bytes:
     body = bytearray()
     async for piece in stream:
         body += piece
-        if len(body) > MAX_REQUEST:
+        if len(body) > largest:
             raise Refused(Refusal.BODY_TOO_LARGE)
     return bytes(body)
 

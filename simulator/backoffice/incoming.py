@@ -13,7 +13,7 @@ from simulator.backoffice.refusals import Refusal
 from simulator.backoffice.terminals import Caller
 
 MAX_REQUEST = 256 * 1024
-"""No request's body is larger than this many bytes."""
+"""No request's body is larger than this many bytes, but for those that carry a file."""
 
 _MAX_DETAIL = 200
 M = TypeVar("M", bound=Message)

@@ -37,8 +37,11 @@ from simulator.backoffice.operations import Operations
 from simulator.backoffice.register import Register
 from simulator.backoffice.schema import Institution, Operation, SettlementRow
 from simulator.backoffice.statements import lines_of, totals_of
-from simulator.backoffice.terminals import Caller
+from simulator.backoffice.terminals import Caller, Task
 from simulator.backoffice.uploads import MAX_SHOWN, Uploads
+
+PAGE = 10_000
+"""How many lines of a statement an answer holds: about 2.5 MB, of the 8 that a terminal takes."""
 
 
 class MoneyDesk:
@@ -140,10 +143,16 @@ class MoneyDesk:
             return self._uploads.provisional(session, caller, card, upload, self._now())
 
     def statement(self, caller: Caller, request: StatementRequest) -> Statement:
-        """What is booked for the terminal on one day."""
+        """What is booked for the terminal, or for its institution, on one day.
+
+        Raises `Refused` ROLE_NOT_ALLOWED where the terminal has no right to what others booked.
+        """
+        if request.scope == "institution":
+            caller.may(Task.INSTITUTION)
         with self._database.transaction() as session:
-            lines = lines_of(session, caller.owner, request.day)
-            return Statement(request.day, totals_of(lines), lines if request.lines else ())
+            lines = lines_of(session, caller, request.day, request.scope)
+        page = lines[request.skip : request.skip + PAGE] if request.lines else ()
+        return Statement(request.day, totals_of(lines), page)
 
 
 def _settlements_of(session: Session, holder: int) -> tuple[SettlementRecord, ...]:

@@ -26,7 +26,7 @@ from backend_client.national.envelope import PATH
 from backend_client.national.transactions import TRANSACTIONS
 from simulator.backoffice.backoffice import BackOffice
 from simulator.backoffice.money_desk import MoneyDesk
-from simulator.backoffice.national.gateway import Gateway
+from simulator.backoffice.national.gateway import Gateway, largest
 from simulator.backoffice.refusals import Refusal
 from simulator.backoffice.routes import NUMBERED, UNUSABLE, Route, Who, by_terminal
 from simulator.backoffice.terminals import Task
@@ -127,7 +127,7 @@ def money_routes(desk: MoneyDesk) -> Mapping[str, Route]:
             Statement,
             desk.statement,
             task=Task.SETTLEMENT,
-            summary="对账 What is booked for the terminal on one day",
+            summary="对账 What is booked for the terminal, or for its institution, on one day",
         ),
     }
 
@@ -142,6 +142,7 @@ def national_routes(backoffice: BackOffice) -> Mapping[str, Route]:
             answer,
             f"{TRANSACTIONS[path.removeprefix(PATH)].name} (national interface)",
             task=Task.SETTLEMENT,
+            largest=largest(path.removeprefix(PATH)),
         )
         for path, answer in gateway.routes().items()
     }

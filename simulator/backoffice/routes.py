@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from backend_client.codec import Message
 from backend_client.transport import Reply
-from simulator.backoffice.incoming import Incoming
+from simulator.backoffice.incoming import MAX_REQUEST, Incoming
 from simulator.backoffice.problems import reply_with
 from simulator.backoffice.refusals import Refusal
 from simulator.backoffice.shapes import shape
@@ -47,7 +47,7 @@ class Route:
     `takes` and `gives` are names of schemas behind "urn:ssct:schema:", as `Message.schema` has
     them; None is no body, or an answer that is no message but `media`. `task` is what a terminal's
     role must allow. `refuses` are the refusals of its own; `refusals` adds what every route of its
-    kind may answer.
+    kind may answer. `largest` is how many bytes a body may have.
     """
 
     method: str
@@ -60,6 +60,7 @@ class Route:
     refuses: Collection[Refusal] = ()
     query: tuple[Parameter, ...] = ()
     media: str = "application/json"
+    largest: int = MAX_REQUEST
     refusals: frozenset[Refusal] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""What the centre has booked for one terminal on one day: lines, and their sums.
+"""What the centre has booked on one day for a terminal or its institution: lines, and their sums.
 
 A settlement that was reversed never was; one that was cancelled is listed twice, on the day it was
 made and, as a refund, on the day it was taken back (facts 1.6).
@@ -14,14 +14,23 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session, aliased
 
 from backend_client.messages import Scheme
-from backend_client.money_messages import DayTotal, StatementLine
+from backend_client.money_messages import DayTotal, Scope, StatementLine
 from simulator.backoffice.days import SHANGHAI
 from simulator.backoffice.ledger import cancellation_id, settlement_id
-from simulator.backoffice.schema import Operation, SettlementRow
+from simulator.backoffice.schema import Operation, SettlementRow, Terminal
+from simulator.backoffice.terminals import Caller
 
 
-def lines_of(session: Session, owner: int, day: date) -> tuple[StatementLine, ...]:
-    """The lines of one day, settlements first, each in the order of its booking."""
+def lines_of(
+    session: Session, caller: Caller, day: date, scope: Scope
+) -> tuple[StatementLine, ...]:
+    """The lines of one day, settlements first, each in the order of its booking.
+
+    They are those of the calling terminal or of all in its institution, whether it may see them
+    or not.
+    """
+    names = _names(session, caller.institution)
+    owners = (caller.owner,) if scope == "terminal" else tuple(names)
     begin = datetime.combine(day, time(), SHANGHAI)
     end = begin + timedelta(days=1)
     cancel = aliased(Operation)
@@ -29,15 +38,24 @@ def lines_of(session: Session, owner: int, day: date) -> tuple[StatementLine, ..
         select(SettlementRow, Operation, cancel)
         .join(Operation, SettlementRow.operation == Operation.id)
         .outerjoin(cancel, SettlementRow.cancelled_by == cancel.id)
-        .where(Operation.owner == owner)
+        .where(Operation.owner.in_(owners))
         .where(or_(SettlementRow.reversed_at.is_(None), SettlementRow.cancelled_by.is_not(None)))
         .order_by(SettlementRow.id)
     )
     made = query.where(SettlementRow.settled_at >= begin, SettlementRow.settled_at < end)
     taken_back = query.where(SettlementRow.reversed_at >= begin, SettlementRow.reversed_at < end)
-    settled = [_line(row, by.number, settlement_id(row)) for row, by, _ in session.execute(made)]
+    settled = [
+        _line(row, by.number, settlement_id(row), names[by.owner])
+        for row, by, _ in session.execute(made)
+    ]
     refunds = [
-        _line(row, by.number, cancellation_id(by, cast(datetime, row.reversed_at)), refund=True)
+        _line(
+            row,
+            by.number,
+            cancellation_id(by, cast(datetime, row.reversed_at)),
+            names[by.owner],
+            refund=True,
+        )
         for row, _, by in session.execute(taken_back)
         if by is not None
     ]
@@ -50,6 +68,20 @@ def totals_of(lines: Iterable[StatementLine]) -> tuple[DayTotal, ...]:
     for line in lines:
         groups.setdefault((line.refund, line.scheme), []).append(line)
     return tuple(_total(refund, scheme, each) for (refund, scheme), each in sorted(groups.items()))
+
+
+def _names(session: Session, institution: str) -> dict[int, str]:
+    """The institution's devices: what stands for each, and as what it was enrolled last."""
+    query = (
+        select(Terminal.owner, Terminal.terminal_id)
+        .where(Terminal.institution == institution)
+        .order_by(Terminal.id)
+    )
+    return {
+        owner: name
+        for owner, name in session.execute(query)
+        if owner is not None and name is not None
+    }
 
 
 def _total(refund: bool, scheme: Scheme, lines: Sequence[StatementLine]) -> DayTotal:
@@ -65,7 +97,7 @@ def _total(refund: bool, scheme: Scheme, lines: Sequence[StatementLine]) -> DayT
 
 
 def _line(
-    row: SettlementRow, number: str, identifier: str, *, refund: bool = False
+    row: SettlementRow, number: str, identifier: str, terminal: str, *, refund: bool = False
 ) -> StatementLine:
     return StatementLine(
         number=number,
@@ -76,4 +108,5 @@ def _line(
         fund_fen=row.fund_fen + row.supplementary_fen + row.other_fund_fen,
         account_fen=row.current_account_fen + row.past_accounts_fen,
         cash_fen=row.cash_fen,
+        terminal=terminal,
     )

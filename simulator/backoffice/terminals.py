@@ -52,6 +52,7 @@ class Task(StrEnum):
     LIFE = "life"
     CATALOGUE = "catalogue"
     TRANSIT = "transit"
+    INSTITUTION = "institution"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +68,8 @@ class Role:
 
 
 _EVERYTHING = frozenset(Task)
-_KIOSK = _EVERYTHING - {Task.TRANSIT}
-_POINT_OF_USE = _KIOSK - {Task.ACTIVATION, Task.LIFE}
+_KIOSK = _EVERYTHING - {Task.TRANSIT, Task.INSTITUTION}
+_POINT_OF_USE = _EVERYTHING - {Task.TRANSIT, Task.ACTIVATION, Task.LIFE}
 _GATE = frozenset({Task.STATUS, Task.BLACKLIST, Task.TRANSIT})
 ROLES: Mapping[RoleName, Role] = {
     "developer": Role(_EVERYTHING, own_bills_only=False, profile="developer"),

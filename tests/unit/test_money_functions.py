@@ -130,7 +130,7 @@ def test_whatever_is_lost_a_settlement_is_taken_back_once(scene: Scene, fault: F
         assert money(scene) < before
         assert isinstance(serve(scene, Function.CANCELLATION, PIN, number, True), Done)
     assert money(scene) == before
-    lines = scene.terminal.client.money.statement(BEGINS.date(), lines=True).lines
+    lines = scene.terminal.client.money.lines(BEGINS.date())
     assert [line.refund for line in lines] == [False, True]
 
 

@@ -288,9 +288,9 @@ def test_whatever_message_is_lost_the_bill_is_settled_once(
             assert money(scene) == before
             assert isinstance(settle(scene), Done)
     assert scene.terminal.client.bills(CARD).bills == ()
-    statement = scene.terminal.client.money.statement(BEGINS.date(), lines=True)
-    assert [line.total_fen for line in statement.lines] == [BILL_FEN]
-    assert before - money(scene) == statement.lines[0].account_fen
+    booked = scene.terminal.client.money.lines(BEGINS.date())
+    assert [line.total_fen for line in booked] == [BILL_FEN]
+    assert before - money(scene) == booked[0].account_fen
 
 
 def test_a_lost_answer_is_asked_for_and_not_sent_again(scene: Scene) -> None:

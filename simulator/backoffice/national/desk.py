@@ -7,7 +7,7 @@ are accepted once by their msgid, which is the terminal's operation number.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any, cast
 
@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from backend_client.codec import canonical, encode
 from backend_client.messages import CardRef, Scheme, Settlement
-from backend_client.money_messages import Cancellation, StatementLine
+from backend_client.money_messages import Cancellation, Scope, StatementLine
 from backend_client.national import statement_file
 from backend_client.national.envelope import Asked
 from backend_client.national.fields import write
@@ -59,13 +59,14 @@ from simulator.backoffice.schema import (
     SettlementRow,
 )
 from simulator.backoffice.statements import lines_of, totals_of
-from simulator.backoffice.terminals import Caller
+from simulator.backoffice.terminals import Caller, Task
 from simulator.backoffice.vault import Vault
 
 FILE_LIFETIME = timedelta(days=1)
 _UNEQUAL = "000001"
 _INSURED, _NOT_INSURED = "1", "2"
 Output = dict[str, Any]
+Booking = tuple[str, str, bool]
 
 
 class NationalDesk:
@@ -331,7 +332,7 @@ class NationalDesk:
         return {"setlinfo": [self._made(caller, each) for each in made]}
 
     def _totals(self, caller: Caller, asked: Asked) -> Output:
-        """3201, of the calling terminal's own operations."""
+        """3201, of the whole institution, as the envelope names it: it tells equal or not."""
         values = asked.input["data"]
         refund = values.get("refd_setl_flag") == REFUND
         key = (refund, scheme_of(values["insutype"]))
@@ -355,18 +356,24 @@ class NationalDesk:
         return {"stmtinfo": {"stmt_rslt": EQUAL if equal else _UNEQUAL, "stmt_rslt_dscr": said}}
 
     def _compare(self, caller: Caller, asked: Asked) -> Output:
-        """3202: the file of what differs from the file that was sent."""
+        """3202: the file of what differs from the file that was sent.
+
+        The institution's lines are compared; who has no right to those of other terminals is
+        shown its own, and what the centre has not got.
+        """
         values = asked.input["data"]
         with self._database.transaction() as session:
             now = self._now()
             sent = self._file(session, caller, values["file_qury_no"], now)
             rows = statement_file.unpacked(sent)
-            theirs = {(row.line.number, row.line.refund): row.line for row in rows}
-            mine = {
-                (line.number, line.refund): line for line in self._on_day(session, caller, values)
-            }
+            theirs = {row.line.booking: row.line for row in rows}
+            mine = {line.booking: line for line in self._on_day(session, caller, values)}
+            differing = _differing(mine, theirs)
+            if Task.INSTITUTION not in caller.role.tasks:
+                own = {line.booking for line in self._on_day(session, caller, values, "terminal")}
+                differing = [row for row in differing if _is_shown(row, own)]
             name = f"result-{values['stmt_begndate']:%Y%m%d}.zip"
-            packed = statement_file.pack(_differing(mine, theirs))
+            packed = statement_file.pack(differing)
             row = self._keep(session, caller, name, packed, now)
             info = {"file_qury_no": str(row.id), "filename": name, "dld_endtime": row.until}
             return {"fileinfo": info}
@@ -465,13 +472,17 @@ class NationalDesk:
         return link, row, visit
 
     def _on_day(
-        self, session: Session, caller: Caller, values: Mapping[str, Any]
+        self,
+        session: Session,
+        caller: Caller,
+        values: Mapping[str, Any],
+        scope: Scope = "institution",
     ) -> tuple[StatementLine, ...]:
-        """The calling terminal's lines of the day asked about. Raises `Refused`."""
+        """The institution's lines of the day asked about. Raises `Refused`."""
         begin: date = values["stmt_begndate"]
         if values["stmt_enddate"] != begin:
             raise Refused(Refusal.BAD_REQUEST, detail="one day at a time")
-        return lines_of(session, caller.owner, begin)
+        return lines_of(session, caller, begin, scope)
 
     def _keep(
         self, session: Session, caller: Caller, name: str, file: str, now: datetime
@@ -524,8 +535,8 @@ def _negative(name: str, value: object) -> object:
 
 
 def _differing(
-    mine: Mapping[tuple[str, bool], StatementLine], theirs: Mapping[tuple[str, bool], StatementLine]
-) -> Sequence[Row]:
+    mine: Mapping[Booking, StatementLine], theirs: Mapping[Booking, StatementLine]
+) -> list[Row]:
     """What differs, with the centre's amounts where it has some."""
     rows = [
         Row(line, statement_file.AMOUNTS if key in theirs else statement_file.CENTRE_ONLY)
@@ -536,3 +547,8 @@ def _differing(
         Row(line, statement_file.SENDER_ONLY) for key, line in theirs.items() if key not in mine
     ]
     return rows
+
+
+def _is_shown(row: Row, own: Collection[Booking]) -> bool:
+    """Whether a row is about the caller's own lines, or about none of the centre's."""
+    return row.result == statement_file.SENDER_ONLY or row.line.booking in own

@@ -32,8 +32,14 @@ from simulator.backoffice.refusals import Refusal
 log = logging.getLogger(__name__)
 
 MAX_DRIFT = timedelta(minutes=5)
-_SIGN_IN = "9001"
+_SIGN_IN, _UPLOAD = "9001", "9101"
+_MAX_UPLOAD = 8 * 1024 * 1024
 _UNKNOWN = "0" * 6
+
+
+def largest(code: str) -> int:
+    """How many bytes a transaction's request may have: the file of 9101 takes more."""
+    return _MAX_UPLOAD if code == _UPLOAD else MAX_REQUEST
 
 
 class Gateway:
@@ -73,7 +79,7 @@ class Gateway:
     def _asked(self, code: str, incoming: Incoming) -> Asked:
         """The request. Raises `Refused` BAD_REQUEST."""
         try:
-            asked = read_request(incoming.request.body, limit=MAX_REQUEST)
+            asked = read_request(incoming.request.body, limit=largest(code))
         except BadMessage as error:
             detail = f"{error.pointer or '/'} breaks the rule '{error.rule}'"
             raise Refused(Refusal.BAD_REQUEST, detail=detail) from None
