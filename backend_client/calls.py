@@ -14,7 +14,15 @@ from http import HTTPStatus
 from typing import TypeVar
 
 from backend_client.codec import Message, dump, load
-from backend_client.errors import BadMessage, NoReply, NotEnrolled, Refused, Unreachable
+from backend_client.errors import (
+    BadMessage,
+    NoAnswer,
+    NoReply,
+    NotEnrolled,
+    Refused,
+    Unexplained,
+    Unreachable,
+)
 from backend_client.messages import Problem
 from backend_client.transport import Reply, Request, Transport
 
@@ -131,7 +139,10 @@ class Calls:
                 if pause > self._retries.longest_wait:
                     raise
             self._sleep(max(pause, self._pause(attempt)))
-        return take(self._transport.send(request))
+        try:
+            return take(self._transport.send(request))
+        except NoReply as error:
+            raise NoAnswer(str(error)) from None
 
     def change(
         self,
@@ -183,7 +194,9 @@ def _good(reply: Reply, now: datetime, *, authorised: bool = True) -> bytes:
         return reply.body
     if reply.status == HTTPStatus.UNAUTHORIZED and authorised:
         raise NotEnrolled(f"the back office does not accept this terminal: {_problem(reply).code}")
-    raise Refused(_problem(reply), retry_after=_retry_after(reply, now))
+    problem = _problem(reply)
+    kind = Unexplained if problem.code == UNEXPLAINED else Refused
+    raise kind(problem, retry_after=_retry_after(reply, now))
 
 
 def _is_unexplained(reply: Reply) -> bool:

@@ -61,6 +61,15 @@ class NoReply(BackendError):
     remedy = "Nothing to do by hand: the journal asks for the outcome and reverses if needed."
 
 
+class NoAnswer(NoReply):
+    """No usable answer to what books nothing: whoever wants to know may ask again."""
+
+    code = "BACKEND_NO_ANSWER"
+    zh = "未收到后台应答，请稍后再试。"
+    en = "No answer came back from the service behind this terminal. Please try again later."
+    remedy = "Look at the network and at the back office's own log; then try again."
+
+
 class Refused(BackendError):
     """The back office understood and said no. `problem` tells why (RFC 9457)."""
 
@@ -75,6 +84,17 @@ class Refused(BackendError):
         self.retry_after = retry_after
         self.zh = problem.zh or type(self).zh
         self.en = problem.en or type(self).en
+
+
+class Unexplained(Refused):
+    """A failure without problem details of ours: a box in between, or a back office that broke."""
+
+    code = "BACKEND_UNEXPLAINED"
+    remedy = (
+        "What answers is not the back office, or it is broken: check [backend] url, what stands in "
+        "between, and the back office's own log."
+    )
+    certainly_not_done = False
 
 
 class NotEnrolled(BackendError):

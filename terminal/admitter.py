@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
 
-from backend_client.calls import UNEXPLAINED
 from backend_client.client import BackendClient
-from backend_client.errors import BackendError, Refused
+from backend_client.errors import BackendError, Refused, Unexplained
 from backend_client.messages import CardRef, CardStatus
 from terminal.admission import (
     AdmissionContext,
@@ -210,10 +209,9 @@ def _said_no(error: BackendError) -> bool:
 
     A page of a proxy or a captive portal is not, nor is a back office in trouble.
     """
-    if not isinstance(error, Refused):
+    if not isinstance(error, Refused) or isinstance(error, Unexplained):
         return False
-    server_error = error.status >= HTTPStatus.INTERNAL_SERVER_ERROR
-    return not server_error and error.problem.code != UNEXPLAINED
+    return error.status < HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 def _audit_entry(decision: Decision, at: datetime, face: str) -> AuditEntry:

@@ -124,7 +124,10 @@ def bill_section(bill: Bill) -> Section:
     return Section(title, (*lines, Row(Text("合计", "Total"), money(bill.total_fen))))
 
 
-_PAYERS = (
+_Labels = tuple[tuple[str, Text], ...]
+"""The parts of a split, each with what it is called; the holder's own money last."""
+
+_PAYERS: _Labels = (
     ("current_account_fen", Text("当年账户支付", "From this year's account")),
     ("past_accounts_fen", Text("历年账户支付", "From past years' account")),
     ("fund_fen", Text("统筹基金支付", "Paid by the pooled fund")),
@@ -134,12 +137,23 @@ _PAYERS = (
 )
 
 
+_RECIPIENTS: _Labels = (
+    ("current_account_fen", Text("退回当年账户", "Back to this year's account")),
+    ("past_accounts_fen", Text("退回历年账户", "Back to past years' account")),
+    ("fund_fen", Text("退回统筹基金", "Back to the pooled fund")),
+    ("supplementary_fen", Text("退回附加基金", "Back to the supplementary fund")),
+    ("other_fund_fen", Text("退回其他基金", "Back to other funds")),
+    ("cash_fen", Text("退还个人现金", "To be given back to you")),
+)
+"""The same, of a settlement that is taken back."""
+
+
 def split_sections(split: Split) -> tuple[Section, ...]:
     """Who pays what, then the same by band: amount = fund + account + own money."""
     return (
         Section(
             Text("费用分担", "Who pays what"),
-            tuple(Row(label, money(fen)) for label, fen in _parts(split)),
+            tuple(Row(label, money(fen)) for label, fen in _parts(split, _PAYERS)),
         ),
         Section(
             Text("分段明细（基金 / 账户 / 现金）", "By band (fund / account / own money)"),
@@ -165,20 +179,38 @@ def split_amounts(split: Split) -> tuple[Row, ...]:
     )
 
 
+def given_back_section(split: Split) -> Section:
+    """Who gets back what of a settlement that is taken back."""
+    parts = _parts(split, _RECIPIENTS)
+    return Section(
+        Text("退款去向", "Where it goes"), tuple(Row(label, money(fen)) for label, fen in parts)
+    )
+
+
 def split_lines(split: Split) -> tuple[ReceiptLine, ...]:
     """Who paid what, for a receipt."""
+    return _lines(Text("费用总额", "Total"), split, _PAYERS)
+
+
+def given_back_lines(split: Split) -> tuple[ReceiptLine, ...]:
+    """Who got back what, for a receipt."""
+    return _lines(Text("撤销总额", "Taken back in all"), split, _RECIPIENTS)
+
+
+def _lines(total: Text, split: Split, labels: _Labels) -> tuple[ReceiptLine, ...]:
+    own = labels[-1][1]
     return (
-        ReceiptLine.amount(Text("费用总额", "Total"), split.total_fen),
+        ReceiptLine.amount(total, split.total_fen),
         *(
-            ReceiptLine.amount(label, fen, strong=label is _PAYERS[-1][1])
-            for label, fen in _parts(split)
+            ReceiptLine.amount(label, fen, strong=label is own)
+            for label, fen in _parts(split, labels)
         ),
     )
 
 
-def _parts(split: Split) -> Iterable[tuple[Text, int]]:
+def _parts(split: Split, labels: _Labels) -> Iterable[tuple[Text, int]]:
     """Every part that is not zero, and the holder's own part always."""
-    for name, label in _PAYERS:
+    for name, label in labels:
         fen: int = getattr(split, name)
         if fen or name == "cash_fen":
             yield label, fen

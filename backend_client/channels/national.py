@@ -15,7 +15,7 @@ from typing import Any
 from backend_client.calls import same
 from backend_client.channels.channel import Reference, Sent, Tried
 from backend_client.codec import decode
-from backend_client.errors import BadMessage, Refused
+from backend_client.errors import BadMessage, NoAnswer, NoReply, Refused
 from backend_client.messages import (
     Bill,
     CardRef,
@@ -65,6 +65,12 @@ class NationalChannel:
 
     def try_out(self, request: TrialRequest, bill: Bill) -> Tried:
         """See `SettlementChannel`. Raises `Refused` INSURANCE_NOT_IN_FORCE too."""
+        try:
+            return self._tried(request, bill)
+        except NoReply as error:
+            raise NoAnswer(str(error)) from None
+
+    def _tried(self, request: TrialRequest, bill: Bill) -> Tried:
         ask, now = self._interface.ask, self._interface.now()
         numbers = iter(self._interface.numbers(5))
         medium = _medium(request.card)

@@ -21,7 +21,7 @@ from terminal.functions.receipts import receipt_of
 from terminal.outcome import Done, Outcome, Refused
 from terminal.policy import Function
 from terminal.screens import Answer, Choose, Confirm, Option, Row, Screen
-from terminal.sections import money, split_sections
+from terminal.sections import given_back_section, money
 from terminal.store.journal import Kind, Operation
 from terminal.text import Text
 from terminal.visit import Visit
@@ -71,7 +71,7 @@ def _taken_back(visit: Visit, chosen: Operation, settlement: Settlement) -> Flow
     prepared = visit.journal.prepare(Kind.CANCELLATION, visit.card_ref, what)
     split = settlement.split
     amounts = (Row(_BACK, money(split.cash_fen)), Row(_IN_ALL, money(split.total_fen)))
-    screen = Confirm(_CONFIRM, split_sections(split), _YES, _NO, amounts=amounts)
+    screen = Confirm(_CONFIRM, (given_back_section(split),), _YES, _NO, amounts=amounts)
     refused = yield from agreed_upon(visit, Function.CANCELLATION, prepared, screen, _TAKING_BACK)
     return refused or _committed(visit, chosen, settlement, prepared)
 

@@ -13,7 +13,7 @@ from backend_client.money_messages import BenefitReceipt, Cancellation, Contribu
 from terminal.clock import local
 from terminal.functions.provisional_visits import PAID_THEN, visit_line
 from terminal.receipt import Receipt, ReceiptLine
-from terminal.sections import KINDS, split_lines
+from terminal.sections import KINDS, given_back_lines, split_lines
 from terminal.store.journal import Kind, Operation, State
 from terminal.text import Text
 
@@ -27,11 +27,14 @@ _DO_NOT_REPEAT = Text(
     "later, or ask the staff to look up the number.",
 )
 _COPY = Text("{title}（补打）", "{title} (copy)")
-_KEEP = Text("请妥善保管本结算单。", "Please keep this receipt.")
+_KEEP = Text("请妥善保管本凭证。", "Please keep this receipt.")
+_SETTLE_LATER = Text(
+    "联网后请持本卡和本凭条补办结算。",
+    "When the network is back, settle it with this card and this slip.",
+)
 _NO_DETAILS = Text(
-    "结算已完成，明细暂时无法打印，请到收费窗口凭流水号补打。",
-    "The bill is settled. The details cannot be printed now: the cash desk prints them for this "
-    "number.",
+    "业务已办成，明细暂时无法打印，请到收费窗口凭流水号补打。",
+    "It is done. The details cannot be printed now: the cash desk prints them for this number.",
 )
 
 
@@ -62,7 +65,8 @@ def receipt_of(place: str, operation: Operation) -> Receipt:
     except Exception:
         log.exception("operation %s is done, its receipt cannot be made", operation.number)
         return Receipt(title, operation.number, at, place, (), (_NO_DETAILS,))
-    return Receipt(title, operation.number, at, place, lines, (_KEEP,))
+    notes = (_SETTLE_LATER, _KEEP) if operation.kind is Kind.PROVISIONAL else (_KEEP,)
+    return Receipt(title, operation.number, at, place, lines, notes)
 
 
 def unfinished_slip(
@@ -97,7 +101,7 @@ def _cancellation_lines(operation: Operation) -> tuple[ReceiptLine, ...]:
     return (
         ReceiptLine(Text("原结算编号", "Settlement"), made.settlement_id),
         ReceiptLine(Text("撤销编号", "Cancellation"), made.cancellation_id),
-        *split_lines(made.split),
+        *given_back_lines(made.split),
         ReceiptLine.amount(Text("账户余额", "Account balance after"), accounts),
     )
 
@@ -132,9 +136,7 @@ def _debit_lines(operation: Operation) -> tuple[ReceiptLine, ...]:
 
 
 def _provisional_lines(operation: Operation) -> tuple[ReceiptLine, ...]:
-    paid = operation.payload.get("paid_fen", 0)
-    later = "联网后请持本卡和本凭条补办结算 settle it with card and slip when the network is back"
-    return (ReceiptLine.amount(PAID_THEN, paid), ReceiptLine(Text("说明", "What"), later))
+    return (ReceiptLine.amount(PAID_THEN, operation.payload.get("paid_fen", 0)),)
 
 
 _OTHERS: Mapping[Kind, tuple[Text, Callable[[Operation], tuple[ReceiptLine, ...]]]] = {

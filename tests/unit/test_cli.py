@@ -14,7 +14,7 @@ from apdu.readers.inprocess import InProcessReader
 from apdu.readers.pcsc_binding import PyscardMissing
 from apdu.status import NoCard, NotACard, ReaderAmbiguous
 from apdu.trace import TraceError
-from backend_client.errors import BadAddress, NoReply, NotEnrolled, Unreachable
+from backend_client.errors import BadAddress, NoReply, NotEnrolled, Unexplained, Unreachable
 from backend_client.errors import Refused as RefusedByCentre
 from backend_client.messages import Problem
 from simulator.card.profile import load_profile
@@ -351,6 +351,7 @@ def test_a_broken_pipe_is_141(monkeypatch: pytest.MonkeyPatch) -> None:
         (Unreachable("x"), ExitCode.BACK_OFFICE),
         (NoReply("x"), ExitCode.BACK_OFFICE),
         (NotEnrolled("x"), ExitCode.BACK_OFFICE),
+        (Unexplained(Problem("about:blank", "?", 404, "UNEXPLAINED")), ExitCode.BACK_OFFICE),
         (RefusedByCentre(Problem("about:blank", "no", 409, "NO")), ExitCode.REFUSED),
         (StoreFull("x"), ExitCode.TERMINAL),
         (ValueError("x"), ExitCode.INTERNAL),

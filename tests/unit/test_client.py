@@ -306,6 +306,14 @@ def test_a_read_gives_up_with_the_last_error(name: str) -> None:
 
 
 @every_read
+def test_no_answer_to_a_read_sounds_like_no_operation_of_unknown_outcome(name: str) -> None:
+    with pytest.raises(errors.NoAnswer) as caught:
+        READS[name][0](client(Script(*[errors.NoReply("x")] * 3)))
+    assert caught.value.code != errors.NoReply.code
+    assert "result" not in caught.value.en
+
+
+@every_read
 @pytest.mark.parametrize("reply", [bad(409), bad(400), bad(500), Reply(200, b"{")])
 def test_a_read_is_not_repeated_where_that_cannot_help(name: str, reply: Reply) -> None:
     script = Script(reply)
@@ -381,7 +389,7 @@ def test_a_refusal_carries_the_problem_and_its_sentences() -> None:
     "body", [b"", b"<html>", b"{}", b'{"type": "about:blank"}', dump(replace(PROBLEM, status=500))]
 )
 def test_an_unexplained_refusal_has_a_code_and_sentences_too(body: bytes) -> None:
-    with pytest.raises(errors.Refused) as caught:
+    with pytest.raises(errors.Unexplained) as caught:
         client(Script(Reply(404, body))).card_status(CARD)
     assert caught.value.problem.code == UNEXPLAINED
     assert caught.value.zh == errors.Refused.zh

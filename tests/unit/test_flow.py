@@ -9,7 +9,7 @@ import pytest
 
 from apdu.pin import Pin
 from apdu.status import CardError, CardRemoved, NotACard, PinBlocked
-from backend_client.errors import BackendError, Unreachable
+from backend_client.errors import BackendError, Unexplained, Unreachable
 from backend_client.errors import Refused as RefusedByCentre
 from backend_client.messages import Problem
 from terminal.drivers.scripted import ScriptedDriver, ScriptExhausted
@@ -182,7 +182,14 @@ def test_what_waited_for_a_section_reaches_the_next_screen() -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [NotACard("x"), Unreachable("x"), ConfigurationError("x"), PinBlocked("x")]
+    "error",
+    [
+        NotACard("x"),
+        Unreachable("x"),
+        Unexplained(Problem("about:blank", "?", 502, "UNEXPLAINED")),
+        ConfigurationError("x"),
+        PinBlocked("x"),
+    ],
 )
 def test_typed_errors_become_outcomes(error: CardError | BackendError | TerminalError) -> None:
     def flow() -> Flow:

@@ -97,6 +97,10 @@ def test_a_settlement_is_taken_back_and_the_bill_is_open_again(scene: Scene) -> 
     outcome = serve(scene, Function.CANCELLATION, PIN, number, True)
     assert isinstance(outcome, Done)
     assert outcome.receipt is not None
+    assert {line.label.en for line in outcome.receipt.lines} >= {
+        "Taken back in all",
+        "To be given back to you",
+    }
     assert money(scene) == before
     assert [bill.bill_id for bill in scene.terminal.client.bills(CARD).bills] == [BILL]
     operation = scene.terminal.journal.find(outcome.receipt.number)

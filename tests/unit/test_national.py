@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend_client.channels.channel import SettlementChannel
-from backend_client.errors import BadMessage, BadRequest, NoReply, Refused
+from backend_client.errors import BadMessage, BadRequest, NoAnswer, NoReply, Refused
 from backend_client.messages import ConfirmRequest, TrialRequest
 from backend_client.money_messages import CancelRequest, DayTotal, StatementLine
 from backend_client.national import statement_file
@@ -298,6 +298,18 @@ def test_a_lost_answer_is_asked_for_and_not_sent_again(scene: Scene) -> None:
     assert isinstance(settle(scene), Done)
     assert codes(scene).count("2207") == 1
     assert codes(scene)[-1] == "5203"
+
+
+@pytest.mark.parametrize("code", ["1101", "2201", "2203", "2204", "2206"])
+def test_a_lost_answer_before_the_amounts_are_known_is_no_operation_of_unknown_outcome(
+    scene: Scene, code: str
+) -> None:
+    for _ in range(3):  # some of these are asked again
+        scene.network.fail(PATHS[code], Fault.ANSWER_LOST)
+    outcome = settle(scene)
+    assert isinstance(outcome, Failed)
+    assert isinstance(outcome.error, NoAnswer)
+    assert "2207" not in codes(scene)
 
 
 def test_a_request_that_was_lost_is_reversed_and_refused_when_it_comes_late(scene: Scene) -> None:
