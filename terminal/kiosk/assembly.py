@@ -20,6 +20,7 @@ from terminal.kiosk.recent_log import RecentLog
 from terminal.kiosk.serving import LocalServer
 from terminal.kiosk.stage import Stage
 from terminal.kiosk.timing import Timing
+from terminal.kiosk.unprinted import Unprinted
 from terminal.kiosk.upkeep import Upkeep
 from terminal.kiosk.views import Attract, OutOfService, Preferences
 from terminal.kiosk.watcher import PATIENCE, ReaderWatcher
@@ -68,6 +69,7 @@ def running_kiosk(
         inbox,
         terminal.clock,
         timing,
+        Unprinted(terminal.store),
         printer=printer,
         pin_pad=pin_pad(PadListener(inbox)) if pin_pad else None,
         screen_pin=own.screen_pin,

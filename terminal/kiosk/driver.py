@@ -63,6 +63,7 @@ class KioskDriver:
         inbox: Inbox,
         clock: Clock,
         timing: Timing,
+        unprinted: Unprinted,
         *,
         printer: Printer | None = None,
         pin_pad: PinPad | None = None,
@@ -79,7 +80,7 @@ class KioskDriver:
         self.card_gone = False
         self.left_reading = False
         self.ending = False
-        self.unprinted = Unprinted()
+        self.unprinted = unprinted
         self._clock = clock
 
     def begin(self) -> None:

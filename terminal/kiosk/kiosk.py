@@ -102,7 +102,7 @@ class Kiosk:
 
     @property
     def unprinted(self) -> Unprinted:
-        """The receipts that could not be printed since the start."""
+        """The receipts that could not be printed."""
         return self._driver.unprinted
 
     @property

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 
 from terminal.app import Terminal
 from terminal.clock import local
 from terminal.devices.protocols import Printer
 from terminal.errors import TerminalError, explain
 from terminal.functions.receipts import receipt_again
-from terminal.kiosk.unprinted import Unprinted
+from terminal.kiosk.unprinted import Unprinted, UnprintedReceipt
 from terminal.receipt import Receipt, ReceiptLine
 from terminal.store.audit import AuditEntry
+from terminal.store.journal import Operation
 from terminal.text import Text
 
 log = logging.getLogger(__name__)
@@ -43,6 +45,16 @@ class OperatorPrinting:
             return explain(error).code
         return "ok"
 
+    def unprinted(self) -> Iterator[tuple[UnprintedReceipt, bool]]:
+        """What waits for paper, newest first, and whether it can be printed again.
+
+        A slip that tells of something the back office did, such as an application, is no operation
+        of the journal: it can be asked for there, by its number.
+        """
+        for one in self._unprinted.waiting():
+            operation = self._terminal.journal.find(one.number)
+            yield one, operation is not None and self._copy(operation) is not None
+
     def test(self) -> str:
         """Print a test."""
         now = local(self._terminal.clock.now())
@@ -59,17 +71,21 @@ class OperatorPrinting:
         operation = self._terminal.journal.find(number)
         if operation is None:
             return _UNKNOWN
-        now = self._terminal.clock.now()
-        receipt = receipt_again(self._terminal.institution_name, now, operation)
+        receipt = self._copy(operation)
         if receipt is None:
             return _NO_RECEIPT
         trouble = self._print(receipt, language)
         if trouble is None:
             log.info("the receipt of operation %s was printed again", number)
             self._unprinted.printed(number)
+            now = self._terminal.clock.now()
             entry = AuditEntry(now, "operator", "receipt", "admitted")
             self._terminal.audit.record(entry, operation.card.card_id)
         return trouble or _PRINTED
+
+    def _copy(self, operation: Operation) -> Receipt | None:
+        terminal = self._terminal
+        return receipt_again(terminal.institution_name, terminal.clock.now(), operation)
 
     def _print(self, receipt: Receipt, language: str) -> str | None:
         """Print it, or say what was in the way."""

@@ -206,6 +206,7 @@ class OperatorWeb:
             "standing": kiosk.standing,
             "status": kiosk.terminal.status(),
             "kiosk": kiosk,
+            "unprinted": list(self._printing.unprinted()),
             "devices": {**self._parts.devices, "printer": self._printing.state()},
             "chain": kiosk.terminal.journal.verify_chain(1000),
         }

@@ -13,6 +13,7 @@ import pytest
 
 from apdu.readers.inprocess import InProcessReader
 from apdu.sam import SoftwareSam
+from backend_client.messages import CardRef
 from simulator.clock import SimulatedClock
 from simulator.kiosk import BEGINS
 from simulator.printer import VirtualPrinter
@@ -27,12 +28,16 @@ from terminal.kiosk.operator_web import COOKIE, OperatorParts, OperatorWeb
 from terminal.kiosk.recent_log import RecentLog
 from terminal.kiosk.stage import Stage
 from terminal.kiosk.timing import Timing
+from terminal.kiosk.unprinted import Unprinted, UnprintedReceipt
 from terminal.kiosk.views import Preferences
 from terminal.settings import PrinterSettings, load_settings
+from terminal.store.journal import Kind
+from terminal.text import Text
 
 from .asgi import Answer, ask
 
 PASSWORD = "a long enough one"
+CARD = CardRef("990100d15600000500000001ffffffff", "A12345678")
 HOST = "127.0.0.1:8791"
 POST = {"host": HOST, "origin": f"http://{HOST}"}
 
@@ -108,6 +113,8 @@ class Office:
     web: OperatorWeb
     printer: VirtualPrinter
     recent: RecentLog
+    terminal: Terminal
+    unprinted: Unprinted
 
     def get(self, path: str, cookie: str = "") -> Answer:
         return ask(self.web.app, path, {"host": HOST, "cookie": f"{COOKIE}={cookie}"})
@@ -133,13 +140,13 @@ def office(tmp_path: Path, clock: SimulatedClock, logins: Logins) -> Iterator[Of
         ) as terminal,
     ):
         inbox, stage = Inbox(clock), Stage(Preferences())
-        driver = KioskDriver(stage, inbox, clock, Timing())
+        driver = KioskDriver(stage, inbox, clock, Timing(), Unprinted(terminal.store))
         reader = InProcessReader("empty")
         kiosk = Kiosk(terminal, reader, stage=stage, inbox=inbox, driver=driver, timing=Timing())
         printer = _printer(virtual)
         recent = RecentLog()
         parts = OperatorParts(kiosk, logins, printer, recent, {"reader": "empty"})
-        yield Office(OperatorWeb(parts), virtual, recent)
+        yield Office(OperatorWeb(parts), virtual, recent, terminal, kiosk.unprinted)
 
 
 def _printer(virtual: VirtualPrinter) -> ReceiptPrinter:
@@ -173,6 +180,21 @@ def test_the_overview_says_why_nobody_is_served_and_prints_a_test(office: Office
     assert "打印测试" in office.printer.slip(0)
     office.printer.has_paper = False
     assert PaperOut.code.encode() in office.post("/print", cookie=key).body
+
+
+def test_only_what_the_journal_knows_can_be_printed_again(office: Office) -> None:
+    journal, now = office.terminal.journal, office.terminal.clock.now()
+    sent = journal.mark_sent(journal.prepare(Kind.SETTLEMENT, CARD, {"bill_id": "B1"}))
+    title = Text("申请回执", "Application")
+    for number in (sent.number, "A2026031600000001"):
+        office.unprinted.note(UnprintedReceipt(number, title, "zh", now, "PRINTER_PAPER_OUT"))
+
+    page = office.get("/", office.log_in()).body.decode()
+
+    assert f'value="{sent.number}"' in page
+    assert "A2026031600000001" in page
+    assert 'value="A2026031600000001"' not in page
+    assert "凭流水号向服务中心查询" in page
 
 
 def test_a_wrong_password_is_refused_and_counted(office: Office) -> None:
