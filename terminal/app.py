@@ -203,12 +203,16 @@ class Terminal:
         code alone: by then there is nothing here that it would have to know.
 
         Raises `OperationsOpen` while an operation has no end: only who sent it can ask what became
-        of it (facts 5.4, rule 6). Raises `BackendError`, and what `recover` raises.
+        of it (facts 5.4, rule 6); and `RecordsUnsent` while a record waits that was not exported:
+        no other institution can hand it in. Raises `BackendError`, and what `recover` raises.
         """
         self.recover()
         unfinished = self.journal.open_operations()
         if unfinished:
             raise OperationsOpen(f"{len(unfinished)} operations have no end yet")
+        if self.upload().waiting:
+            self.require_kept()
+        before = self.journal.institution
         key = self.certificates.new_key()
         try:
             identity = self._enrolled(code, key, self.identity.token if self.identity else None)
@@ -221,6 +225,8 @@ class Terminal:
         save_identity(self.store, identity, tls)
         self.certificates.show()
         self._act_as(identity, self.client)
+        if identity.institution != before:
+            self.outbox.set_aside()
         return identity
 
     def _enrolled(self, code: str, key: NewKey | None, previous_token: str | None) -> Enrolment:
@@ -270,7 +276,7 @@ class Terminal:
         """Note that all records up to now were exported."""
         self.store.put(_EXPORTED, {"steps": self.journal.steps})
 
-    def require_resettable(self) -> None:
+    def require_kept(self) -> None:
         """Raise `RecordsUnsent` while something is open or waits, and was not exported."""
         exported = self.store.get(_EXPORTED)
         if exported is not None and exported["steps"] == self.journal.steps:

@@ -27,6 +27,8 @@ class ConfigurationError(TerminalError):
     """A setting that is unknown, badly written, or not safe. The message says what is allowed."""
 
     code = "TERMINAL_CONFIGURATION"
+    zh = "设置、参数或文件有误。"
+    en = "A setting, an argument or a file is not as it must be."
     remedy = "Correct the setting that the message names; the message says what is allowed."
 
 
@@ -164,22 +166,29 @@ class OfflineLimit(TerminalError):
     """A limit of what may be done without the centre would be passed; the message names it."""
 
     code = "OFFLINE_LIMIT"
-    zh = "已达到脱网办理的限额，请联网后办理或自费支付。"
-    en = "The limit of what can be done offline is reached. Please come back when the network does."
+    zh = "超过脱网办理的限额，请减少金额，或联网后办理，或自费支付。"
+    en = (
+        "This is more than may be done offline. Please pay less, come back when the network does, "
+        "or pay yourself."
+    )
     remedy = (
         "Connect the terminal and run `ssct journal upload`; docs/settings.md tells the limits."
     )
 
 
 class RecordsUnsent(TerminalError):
-    """Records are not uploaded, or operations have no end, so the store must not be removed."""
+    """Records are not uploaded, or operations have no end: neither reset nor enrol anew now."""
 
     code = "TERMINAL_RECORDS_UNSENT"
-    zh = "本机还有未上传或未核实的记录，不能复位。"
-    en = "Records of this terminal are not uploaded or not finished, so it cannot be reset."
+    zh = "本机还有未上传或未核实的记录，不能复位或重新登记。"
+    en = (
+        "Records of this terminal are not uploaded or not finished, so it can neither be reset nor "
+        "enrolled anew."
+    )
     remedy = (
-        "Connect the back office and run `ssct sync`. If that is not possible, keep the records "
-        "with `ssct journal export FILE` first; then `ssct reset` goes on."
+        "Connect the back office where this terminal is enrolled and run `ssct sync`. If that is "
+        "not possible, or it refuses them, keep the records with `ssct journal export FILE` for "
+        "the reconciliation; then `ssct reset` and `ssct enrol` go on."
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from backend_client.client import BackendClient
-from backend_client.errors import BackendError, Refused
+from backend_client.errors import BackendError, Refused, Unexplained
 from backend_client.money_messages import DebitUpload, ProvisionalUpload, UploadReceipt
 from terminal.clock import SHANGHAI
 from terminal.errors import Explanation, explain
@@ -46,13 +46,12 @@ def upload_all(
             continue
         try:
             receipt = _upload(operation, client)
-        except Refused as error:
-            outbox.refused(number, error.problem.code)
-            first = first or error
         except BackendError as error:
-            log.info("the upload stops at operation %s: %s", number, error.code)
             first = first or error
-            break
+            if not isinstance(error, Refused) or isinstance(error, Unexplained):
+                log.info("the upload stops at operation %s: %s", number, error.code)
+                break
+            outbox.refused(number, error.problem.code)
         else:
             outbox.sent(number, receipt.verdict)
             taken += 1

@@ -26,7 +26,7 @@ from terminal.agent import views
 from terminal.agent.card_thread import Holding
 from terminal.agent.errors import BodyInvalid, PinMissing
 from terminal.functions.booking import book, prepare
-from terminal.functions.proof import done_of, pending_of, prove, torn_debits, untold_debits
+from terminal.functions.proof import done_of, pending_of, prove, take_untold_debits, torn_debits
 from terminal.policy import Function
 from terminal.store.audit import AuditEntry
 from terminal.store.journal import Operation
@@ -184,7 +184,7 @@ def debit(holding: Holding, body: Mapping[str, int]) -> Json:
         for torn in torn_debits(visit):
             prove(visit, torn)
     _with_pin(holding, Function.SETTLEMENT)
-    untold = untold_debits(visit)
+    untold = take_untold_debits(visit)
     settled = _settled(untold[-1]) if untold else None
     if settled is not None and _amounts(untold[-1]) == _asked(body):
         return {**settled, "earlier": True}

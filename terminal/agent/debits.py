@@ -19,8 +19,8 @@ from terminal.functions.proof import (
     done_of,
     pending_of,
     prove,
+    take_untold_debits,
     torn_debits,
-    untold_debits,
 )
 from terminal.store.journal import Journal
 
@@ -48,7 +48,7 @@ class JournalDebits:
         at = CardHere(self._journal, card)
         for operation in torn_debits(at):
             prove(at, operation)
-        mine = [one for one in untold_debits(at) if payment.is_that_of(pending_of(one))]
+        mine = [one for one in take_untold_debits(at) if payment.is_that_of(pending_of(one))]
         again = self._let_in.pop(card.card_id, None)
         if mine:
             done = done_of(mine[-1])

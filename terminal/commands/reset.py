@@ -27,7 +27,7 @@ def run(args: Namespace) -> ExitCode:
     settings = open_settings(args)
     with open_terminal(settings, proves_cards=False) as terminal:
         terminal.upload()
-        terminal.require_resettable()
+        terminal.require_kept()
     if not args.yes:
         print("可以复位，请加 --yes 执行。 It can be reset: add --yes to do it.", file=sys.stderr)
         return ExitCode.USAGE

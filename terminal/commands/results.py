@@ -23,5 +23,7 @@ def outcome_code(outcome: Outcome) -> ExitCode:
             return ExitCode.UNKNOWN_OUTCOME
         case Failed(error=error):
             told = explain(error)
+            if told.detail:
+                print(f"ssct: {told.detail}", file=sys.stderr)
             print(f"ssct: [{told.code}] {told.remedy}", file=sys.stderr)
             return exit_code(error)

@@ -15,6 +15,7 @@ from typing import cast
 
 from apdu.sam import PurchaseModule
 from apdu.ssc.account import MedicalAccount
+from apdu.ssc.account_errors import InsufficientBalance
 from apdu.ssc.file_reader import read_file
 from apdu.ssc.files import file_map
 from apdu.ssc.transactions import (
@@ -89,6 +90,7 @@ def flow(visit: Visit, amount_fen: int | None = None) -> Flow:
     if amount_fen is None:
         amount_fen = yield from _entered(visit, permission, balance)
     check_limits(visit, permission, amount_fen)
+    _covered(amount_fen, balance)
     outcome = yield from _debited(visit, module, amount_fen, balance)
     if isinstance(outcome, Done):
         _count_on_card(visit, permission, amount_fen)
@@ -98,6 +100,7 @@ def flow(visit: Visit, amount_fen: int | None = None) -> Flow:
 def _entered(visit: Visit, permission: Permission, balance: int) -> Generator[Screen, Answer, int]:
     """The amount, entered by who stands here under the limits shown. Raises `OfflineLimit`."""
     check_limits(visit, permission, _SMALLEST)
+    _covered(_SMALLEST, balance)
     limits = visit.offline
     each = min(limits.operation_fen, limits.stored_fen - stored_fen(visit))
     today = limits.card_day_fen - visit.outbox.spent_today(visit.card_ref.card_id)
@@ -108,8 +111,14 @@ def _entered(visit: Visit, permission: Permission, balance: int) -> Generator[Sc
         Row(Text("今天还可付", "Left for today"), money(today)),
         Row(Text("本卡脱网还可付", "Left for this card offline"), money(in_all)),
     )
-    largest = max(_SMALLEST, min(balance, each, today, in_all))
+    largest = min(balance, each, today, in_all)
     return (yield from amount(AskAmount(_HOW_MUCH, (Section(_TITLE, rows),)), _SMALLEST, largest))
+
+
+def _covered(amount_fen: int, balance: int) -> None:
+    """Raise `InsufficientBalance`, as the card would, before anybody is asked to agree."""
+    if amount_fen > balance:
+        raise InsufficientBalance("the account holds less than is to be paid")
 
 
 def check_limits(visit: Visit, permission: Permission, amount_fen: int) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Generator
 
 from terminal.functions.receipts import receipt_of
 from terminal.screens import Answer, Message, ReceiptScreen, Screen, Tone
-from terminal.store.journal import Kind, Operation, State
+from terminal.store.journal import Evidence, Kind, Operation, State
 from terminal.text import Text
 from terminal.visit import Visit
 
@@ -26,6 +26,22 @@ _DONE = Text(
 )
 _UNDONE = Text("上一笔业务没有办成。", "What you asked for last time was not done.")
 _NOT_CHARGED = Text("没有扣款，可以重新办理。", "Nothing was charged. You may start again.")
+_VOIDED = Text(
+    "您的一笔结算经对账在服务中心没有记录，已作废。",
+    "A settlement that you have a receipt of is not booked at the service centre. It is void.",
+)
+_SETTLE_AGAIN = Text(
+    "请重新结算；如已付现金，请持结算单到收费窗口。",
+    "Please settle the bill again. If you paid cash, take the receipt to the cash desk.",
+)
+_NOT_TAKEN_BACK = Text(
+    "您的一笔撤销经对账在服务中心没有记录，原结算仍然有效。",
+    "A settlement that you took back still stands: the service centre has not booked the refund.",
+)
+_TAKE_BACK_AGAIN = Text(
+    "如需撤销，请重新办理；如已退现金，请持凭条到收费窗口。",
+    "Take it back again if you wish. If you were given cash, take the slip to the cash desk.",
+)
 _NUMBER = Text("流水号：{number}", "Number: {number}")
 
 
@@ -49,6 +65,8 @@ def told(visit: Visit, operation: Operation) -> None:
 
 def _screens(visit: Visit, operation: Operation) -> tuple[Screen, ...]:
     number = _NUMBER.fill(number=operation.number)
+    if operation.evidence is Evidence.RECONCILED:
+        return (Message(*_voided(operation, number), Tone.WARNING, "OPERATION_VOIDED"),)
     if operation.state is not State.CONFIRMED:
         return (Message(_UNDONE, (_NOT_CHARGED, number), Tone.WARNING, "OPERATION_REVERSED"),)
     if operation.kind is Kind.ACTIVATION:
@@ -56,3 +74,10 @@ def _screens(visit: Visit, operation: Operation) -> tuple[Screen, ...]:
     receipt = ReceiptScreen(receipt_of(visit.place, operation))
     said = _SETTLED if operation.kind is Kind.SETTLEMENT else _DONE
     return Message(said, (number,), Tone.SUCCESS), receipt
+
+
+def _voided(operation: Operation, number: Text) -> tuple[Text, tuple[Text, ...]]:
+    """What a reconciliation has voided, of which the holder has a receipt."""
+    if operation.kind is Kind.CANCELLATION:
+        return _NOT_TAKEN_BACK, (_TAKE_BACK_AGAIN, number)
+    return _VOIDED, (_SETTLE_AGAIN, number)

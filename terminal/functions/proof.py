@@ -116,10 +116,10 @@ def ask_for_proofs(visit: AtCard) -> None:
             log.info("operation %s waits for its card's proof: %s", operation.number, error.code)
 
 
-def untold_debits(visit: AtCard) -> tuple[Operation, ...]:
-    """The debits of this card that were booked, of which nobody has been told, in order.
+def take_untold_debits(visit: AtCard) -> tuple[Operation, ...]:
+    """Take over telling of this card's debits that were booked and told to nobody, in order.
 
-    All that came to an end count as told from now on: the caller says so.
+    All that came to an end count as told from now on: it is the caller that tells.
     """
     found = [one for one in visit.journal.untold(visit.card_ref.card_id) if one.kind is Kind.DEBIT]
     for operation in found:

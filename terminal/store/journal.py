@@ -287,12 +287,13 @@ class Journal:
         return self._step(confirmed, State.REVERSED, evidence=Evidence.RECONCILED)
 
     def done_about(self, day: date) -> Iterator[Operation]:
-        """Settlements and cancellations that are done, begun within a day of `day`."""
+        """Settlements and cancellations of this institution, done, begun within a day of `day`."""
         begin = datetime.combine(day, time(), SHANGHAI) - _AROUND
         query = (
             select(operation)
             .where(operation.c.kind.in_([Kind.SETTLEMENT.value, Kind.CANCELLATION.value]))
             .where(operation.c.state == State.CONFIRMED.value)
+            .where(operation.c.number.startswith(self.institution, autoescape=True))
             .where(operation.c.prepared_at >= begin)
             .where(operation.c.prepared_at < begin + 3 * _AROUND)
             .order_by(operation.c.prepared_at, operation.c.number)

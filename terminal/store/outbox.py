@@ -18,6 +18,8 @@ from terminal.store.schema import outbox
 from terminal.store.store import Store
 
 NOTE_LENGTH = 64
+EXPORTED = "EXPORTED"
+"""The note beside a record that left by the export alone."""
 
 # Made once, as in store.py.
 _PUT = insert(outbox).on_conflict_do_nothing()
@@ -85,6 +87,17 @@ class Outbox:
     def refused(self, number: str, code: str) -> None:
         """The centre does not take it, for the reason `code`; it waits all the same."""
         self._mark(number, sent_at=None, note=code)
+
+    def set_aside(self) -> int:
+        """What waits is in the hands of who exported it, and waits here no longer; how many.
+
+        For a terminal that is another institution's from now on, and could not hand it in.
+        """
+        change = {"sent_at": self._clock.now(), "note": EXPORTED}
+        with self._store.writing() as connection:
+            return connection.execute(
+                update(outbox).where(outbox.c.sent_at.is_(None)).values(change)
+            ).rowcount
 
     def _mark(self, number: str, *, sent_at: datetime | None, note: str) -> None:
         change = {"sent_at": sent_at, "note": note[:NOTE_LENGTH]}

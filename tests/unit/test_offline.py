@@ -15,6 +15,7 @@ import pytest
 from apdu.pin import Pin
 from apdu.sam import SoftwareSam
 from apdu.ssc.account import MedicalAccount
+from apdu.ssc.account_errors import InsufficientBalance
 from apdu.ssc.transactions import PurchaseOrder
 from backend_client.errors import Refused as RefusedByCentre
 from simulator.backoffice.seed import DEVELOPMENT_CODE
@@ -261,14 +262,16 @@ def test_the_card_counts_what_it_has_settled_offline(scene: Scene) -> None:
     assert (found.permitted, found.total_fen, found.times) == (True, 1_350, 3)
 
 
-def test_more_than_the_balance_is_refused_by_the_card(scene: Scene) -> None:
+def test_nobody_is_asked_to_agree_to_more_than_the_card_holds(scene: Scene) -> None:
     settings = scene.terminal.settings
     wide = replace(settings.offline, operation_fen=10**6, card_day_fen=10**6, card_total_fen=10**6)
     scene.terminal.settings = replace(settings, offline=wide)
     chip = Chip()
-    assert isinstance(pay(scene, chip, BALANCE + 1), Failed)
+    outcome = pay(scene, chip, BALANCE + 1, PIN)
+    assert isinstance(outcome, Failed)
+    assert isinstance(outcome.error, InsufficientBalance)
+    assert operations(scene) == []
     assert balance(scene, chip) == BALANCE
-    assert scene.terminal.journal.open_operations() == ()
 
 
 def test_who_does_not_agree_pays_nothing(scene: Scene) -> None:
@@ -317,6 +320,23 @@ def test_what_is_no_amount_or_passes_a_limit_is_asked_for_again(scene: Scene) ->
     assert notes[-1] is not None
     assert "0.01" in notes[-1].en
     assert "20.00" in notes[-1].en
+
+
+def test_nobody_is_asked_for_an_amount_of_a_card_that_holds_none(scene: Scene) -> None:
+    asked = []
+    pay(scene, chip := Chip(), BALANCE // 2)
+    pay(scene, chip, BALANCE // 2)
+    assert balance(scene, chip) == 0
+
+    class Seen(Audience):
+        def saw(self, screen: Screen) -> None:
+            asked.append(isinstance(screen, AskAmount))
+
+    scene.audience = Seen()
+    outcome = scene.serve(chip, Function.DEBIT, PIN)
+    assert isinstance(outcome, Failed)
+    assert isinstance(outcome.error, InsufficientBalance)
+    assert True not in asked
 
 
 def test_nobody_is_asked_for_an_amount_that_no_limit_allows(scene: Scene) -> None:
@@ -437,22 +457,78 @@ def test_a_terminal_with_unsent_records_is_not_reset_unless_they_are_exported(
     scene: Scene, tmp_path: Path
 ) -> None:
     terminal = scene.terminal
-    terminal.require_resettable()
+    terminal.require_kept()
     chip = Chip()
     pay(scene, chip)
     with pytest.raises(RecordsUnsent):
-        terminal.require_resettable()
+        terminal.require_kept()
     (line,) = terminal.export_records()
     assert json.loads(line)["payload"]["account_fen"] == 1_250
     terminal.exported()
-    terminal.require_resettable()
+    terminal.require_kept()
     pay(scene, chip, 100)
     with pytest.raises(RecordsUnsent):
-        terminal.require_resettable()
+        terminal.require_kept()
     scene.network.connected = True
     terminal.upload()
-    terminal.require_resettable()
+    terminal.require_kept()
     terminal.close()
     directory = terminal.settings.terminal.data_dir
     assert DATABASE in remove_store(directory)
     assert not (directory / DATABASE).exists()
+
+
+# Enrolling anew
+
+
+OTHER = "990100000102"
+UPLOAD = "/v1/debits"
+AWAY = [Fault.REFUSED_CONNECTION] * 20
+
+
+def code_of_another_institution(scene: Scene) -> str:
+    """With the network back, so that it can be enrolled with."""
+    scene.network.connected = True
+    return scene.office.enrolment_code(OTHER)
+
+
+def test_what_waits_is_handed_in_before_the_terminal_becomes_anothers(scene: Scene) -> None:
+    pay(scene, Chip())
+    scene.terminal.enrol(code_of_another_institution(scene))
+    assert scene.terminal.journal.institution == OTHER
+    assert scene.terminal.outbox.waiting().count == 0
+    assert UPLOAD in scene.network.paths
+
+
+def test_what_cannot_be_handed_in_keeps_a_terminal_who_it_is_until_it_is_exported(
+    scene: Scene,
+) -> None:
+    """Another institution's terminal would have it refused for ever (NUMBER_FOREIGN)."""
+    terminal = scene.terminal
+    before = terminal.identity
+    pay(scene, Chip())
+    code = code_of_another_institution(scene)
+    scene.network.fail(UPLOAD, *AWAY)
+    with pytest.raises(RecordsUnsent):
+        terminal.enrol(code)
+    assert terminal.identity == before
+    assert terminal.outbox.waiting().count == 1
+    assert len(list(terminal.export_records())) == 1
+    terminal.exported()
+    terminal.enrol(code)
+    assert terminal.journal.institution == OTHER
+    assert terminal.outbox.waiting().count == 0
+    scene.network.heal()
+    assert terminal.upload().taken == 0
+
+
+def test_what_waits_and_was_exported_waits_on_at_the_same_institution(scene: Scene) -> None:
+    terminal = scene.terminal
+    pay(scene, Chip())
+    terminal.exported()
+    scene.network.connected = True
+    scene.network.fail(UPLOAD, *AWAY)
+    terminal.enrol(DEVELOPMENT_CODE.code)
+    assert terminal.outbox.waiting().count == 1
+    scene.network.heal()
+    assert terminal.upload().taken == 1

@@ -21,7 +21,7 @@ from apdu.sam import SoftwareSam
 from backend_client.blacklist import Blacklist
 from backend_client.codec import Message, dump, encode, load
 from backend_client.entry_set import EntrySet
-from backend_client.errors import BackendError, NoReply, NotEnrolled, Unreachable
+from backend_client.errors import BackendError, NoAnswer, NoReply, NotEnrolled, Unreachable
 from backend_client.errors import Refused as RefusedByCentre
 from backend_client.list_issue import sign_delta, sign_snapshot
 from backend_client.list_messages import (
@@ -656,7 +656,7 @@ def test_a_centre_that_is_away_is_no_refusal_of_a_list(terminal: Terminal, centr
     centre.away = NoReply
     report = terminal.sync()
     assert report.error is not None
-    assert report.error.code == NoReply.code
+    assert report.error.code == NoAnswer.code
     assert terminal.status().blacklist_refusal is None
 
 
