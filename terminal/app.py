@@ -52,7 +52,7 @@ from terminal.store.clock_guard import ClockGuard
 from terminal.store.identity import load_identity, save_identity
 from terminal.store.journal import Journal, Operation, State
 from terminal.store.misuse import MisuseStore
-from terminal.store.outbox import Outbox
+from terminal.store.outbox import Outbox, Waiting
 from terminal.store.status_cache import StatusCache
 from terminal.store.store import Disk, Store
 from terminal.synchronisation import Synchroniser, SyncReport
@@ -87,6 +87,7 @@ class TerminalStatus:
     blacklist_refusal: ListRefusal | None
     certificate_until: datetime | None
     misuse_unsent: int
+    records: Waiting
     operations: Mapping[State, int]
 
 
@@ -408,6 +409,7 @@ class Terminal:
             blacklist_refusal=self.blacklist.last_refusal(),
             certificate_until=self.certificates.until,
             misuse_unsent=self.misuse.count(),
+            records=self.outbox.waiting(),
             operations=self.journal.counts(),
         )
 

@@ -50,6 +50,8 @@ class StoreLocked(StoreError):
     """Another process works with this store; two terminals never share a journal."""
 
     code = "STORE_LOCKED"
+    zh = "本机的数据正由另一个程序使用。"
+    en = "Another program is working with this terminal's data."
     remedy = "Stop the other `ssct` that uses this data directory, or give this one its own."
 
 
@@ -74,6 +76,8 @@ class StoreFull(StoreError):
     """The disk is full: nothing more can be made durable, so nothing more is begun."""
 
     code = "STORE_FULL"
+    zh = "本机磁盘已满，暂不能办理，请联系工作人员。"
+    en = "This terminal's disk is full, so nothing can be done now. Please ask the staff."
     remedy = "Make room on the disk. No record was lost; what was not recorded did not happen."
 
 

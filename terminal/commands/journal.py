@@ -6,12 +6,17 @@ An export holds personal data: it goes to a new file that only its owner can rea
 from __future__ import annotations
 
 import os
+import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from terminal.commands.options import add_common
 from terminal.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from terminal.app import Terminal
 
 _PRIVATE = 0o600
 
@@ -33,19 +38,42 @@ def run(args: Namespace) -> ExitCode:
         raise ConfigurationError("write `ssct journal export FILE`; the others take no file")
     with open_terminal(open_settings(args), recover=False, proves_cards=False) as terminal:
         if args.action == "check":
-            check = terminal.journal.verify_chain()
-            print(f"事件 events: {check.events}, 业务 operations: {check.operations}")
-            for fault in check.faults:
-                print(fault)
-            return ExitCode.OK if check.ok else ExitCode.TERMINAL
+            return _check(terminal)
         if args.action == "upload":
-            done = terminal.upload()
-            print(f"已上传 uploaded: {done.taken}, 待上传 waiting: {done.waiting}")
-            return ExitCode.OK if done.error is None else ExitCode.BACK_OFFICE
+            return _upload(terminal)
         count = _export(args.file, terminal.export_records())
         terminal.exported()
     print(f"已导出 exported: {count}")
     return ExitCode.OK
+
+
+def _check(terminal: Terminal) -> ExitCode:
+    """Walk the whole chain, and say whether it holds."""
+    from terminal.errors import StoreDamaged
+
+    check = terminal.journal.verify_chain()
+    print(f"事件 events: {check.events}, 业务 operations: {check.operations}")
+    if check.ok:
+        print("账链完整 the chain holds")
+        return ExitCode.OK
+    for fault in check.faults:
+        print(fault, file=sys.stderr)
+    print(f"账链不完整 the chain does not hold: {len(check.faults)}", file=sys.stderr)
+    print(f"ssct: [{StoreDamaged.code}] {StoreDamaged.remedy}", file=sys.stderr)
+    return ExitCode.TERMINAL
+
+
+def _upload(terminal: Terminal) -> ExitCode:
+    """Send what waits; what stays is named with the reason, if the centre gave one."""
+    done = terminal.upload()
+    print(f"已上传 uploaded: {done.taken}, 待上传 waiting: {done.waiting}")
+    if done.error is None:
+        return ExitCode.OK
+    for number, reason in terminal.outbox.refusals():
+        print(f"{number}: {reason}", file=sys.stderr)
+    print(f"ssct: {done.error.text}", file=sys.stderr)
+    print(f"ssct: [{done.error.code}] {done.error.remedy}", file=sys.stderr)
+    return ExitCode.BACK_OFFICE
 
 
 def _export(file: Path, lines: Iterable[str]) -> int:

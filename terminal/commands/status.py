@@ -37,7 +37,7 @@ def run(args: Namespace) -> ExitCode:
 
 def _document(status: TerminalStatus) -> dict[str, Any]:
     head, age, refusal = status.blacklist, status.blacklist_age, status.blacklist_refusal
-    until = status.certificate_until
+    until, records = status.certificate_until, status.records
     return {
         "profile": status.profile,
         "institution": status.institution,
@@ -55,5 +55,8 @@ def _document(status: TerminalStatus) -> dict[str, Any]:
         "blacklist_age": str(age).partition(".")[0] if age is not None else None,
         "blacklist_refused": f"{refusal.code} at {refusal.at.isoformat()}" if refusal else None,
         "misuse_unsent": status.misuse_unsent,
+        "records_unsent": records.count,
+        "records_unsent_fen": records.total_fen,
+        "records_oldest": records.oldest.isoformat() if records.oldest else None,
         **{f"operations_{state.value}": count for state, count in status.operations.items()},
     }

@@ -25,6 +25,9 @@ _ERRORS: dict[int, type[StoreError]] = {
     sqlite3.SQLITE_CANTOPEN: StoreUnavailable,
 }
 
+# What the primary code would not say: there is no room for the index of the write-ahead log.
+_EXTENDED: dict[int, type[StoreError]] = {sqlite3.SQLITE_IOERR_SHMSIZE: StoreFull}
+
 
 @contextmanager
 def typed_faults() -> Iterator[None]:
@@ -48,4 +51,5 @@ def store_error(cause: BaseException | None) -> StoreError:
     if code is None:
         return StoreUnavailable(f"the database failed: {type(cause).__name__}")
     name = getattr(cause, "sqlite_errorname", str(code))
-    return _ERRORS.get(code & 0xFF, StoreUnavailable)(f"the database failed: {name}")
+    kind = _EXTENDED.get(code) or _ERRORS.get(code & 0xFF, StoreUnavailable)
+    return kind(f"the database failed: {name}")

@@ -80,6 +80,16 @@ class Outbox:
         with self._store.reading() as connection:
             return tuple(connection.execute(query).scalars())
 
+    def refusals(self) -> tuple[tuple[str, str], ...]:
+        """What waits although it was sent: each number, and why the centre does not take it."""
+        query = (
+            select(outbox.c.number, outbox.c.note)
+            .where(outbox.c.sent_at.is_(None), outbox.c.note.is_not(None))
+            .order_by(outbox.c.made_at, outbox.c.number)
+        )
+        with self._store.reading() as connection:
+            return tuple((row.number, row.note) for row in connection.execute(query))
+
     def sent(self, number: str, note: str) -> None:
         """The centre has it; `note` is its verdict."""
         self._mark(number, sent_at=self._clock.now(), note=note)

@@ -73,9 +73,14 @@ def test_records_made_offline_keep_a_terminal_from_being_reset(
     card = ("--reader", f"sim:{permitted}")
     monkeypatch.setenv("SSCT_BACKEND_URL", "http://127.0.0.1:9")
     assert ssct(monkeypatch, "debit", "12.50", *card, typed=f"{PIN}\ny\n") == ExitCode.OK
-    assert ssct(monkeypatch, "journal", "upload") == ExitCode.BACK_OFFICE
-    assert ssct(monkeypatch, "journal", "check") == ExitCode.OK
     capsys.readouterr()
+    assert ssct(monkeypatch, "journal", "upload") == ExitCode.BACK_OFFICE
+    assert "BACKEND_UNREACHABLE" in capsys.readouterr().err
+    assert ssct(monkeypatch, "journal", "check") == ExitCode.OK
+    assert "the chain holds" in capsys.readouterr().out
+    assert ssct(monkeypatch, "status", "--json") == ExitCode.OK
+    told = json.loads(capsys.readouterr().out)
+    assert (told["records_unsent"], told["records_unsent_fen"]) == (1, 1_250)
     assert ssct(monkeypatch, "reset", "--yes") == ExitCode.TERMINAL
     assert "TERMINAL_RECORDS_UNSENT" in capsys.readouterr().err
     export = tmp_path / "records.jsonl"

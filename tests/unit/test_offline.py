@@ -252,6 +252,11 @@ def test_a_card_without_the_permission_pays_nothing(scene: Scene) -> None:
     assert operations(scene) == []
 
 
+def test_a_built_in_card_pays_without_the_centre(scene: Scene) -> None:
+    """For whoever tries `ssct debit` with a card of ours (docs/settlement.md)."""
+    assert isinstance(pay(scene, Chip(load_profile("adult-2.0")), 1_250, "135790", True), Done)
+
+
 def test_the_card_counts_what_it_has_settled_offline(scene: Scene) -> None:
     chip = Chip(with_permission(total=100, times=2))
     assert isinstance(pay(scene, chip, 1_250), Done)
@@ -448,6 +453,21 @@ def test_insurance_settles_nothing_offline(scene: Scene) -> None:
     outcome = scene.serve(Chip(), Function.SETTLEMENT)
     assert isinstance(outcome, Refused)
     assert outcome.code == "OFFLINE"
+
+
+def test_what_waits_is_told_and_what_the_centre_does_not_take_is_named(scene: Scene) -> None:
+    terminal = scene.terminal
+    pay(scene, Chip())
+    waiting = terminal.status().records
+    assert (waiting.count, waiting.total_fen, waiting.oldest) == (1, 1_250, BEGINS)
+    (operation,) = terminal.journal.every()
+    assert terminal.outbox.refusals() == ()
+    terminal.outbox.refused(operation.number, "CARD_UNKNOWN")
+    assert terminal.outbox.refusals() == ((operation.number, "CARD_UNKNOWN"),)
+    scene.network.connected = True
+    assert terminal.upload().taken == 1
+    assert terminal.outbox.refusals() == ()
+    assert terminal.status().records.count == 0
 
 
 # Reset

@@ -35,6 +35,7 @@ from terminal.errors import (
 )
 from terminal.store import migrate
 from terminal.store.blacklist import BlacklistStore
+from terminal.store.faults import store_error
 from terminal.store.journal import Journal
 from terminal.store.outbox import Outbox
 from terminal.store.schema import FORBIDDEN, REVISIONS, audit, meta, metadata
@@ -230,6 +231,14 @@ def test_a_store_of_a_later_version_is_left_alone(tmp_path: Path, opened: Open) 
     with pytest.raises(StoreTooNew, match="9999"):
         opened()
     assert (tmp_path / DATABASE).read_bytes() == before
+
+
+def test_no_room_for_the_index_of_the_log_is_a_full_disk() -> None:
+    """As a terminal meets it that starts on a full disk."""
+    cause = sqlite3.OperationalError("disk I/O error")
+    cause.sqlite_errorcode = sqlite3.SQLITE_IOERR_SHMSIZE
+    cause.sqlite_errorname = "SQLITE_IOERR_SHMSIZE"
+    assert isinstance(store_error(cause), StoreFull)
 
 
 def test_a_full_disk_is_told_and_nothing_is_half_written(opened: Open) -> None:
