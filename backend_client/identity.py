@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from backend_client.certificate_messages import TerminalCertificate
 from backend_client.codec import decode, encode
 from backend_client.errors import BadAddress, BadCertificate
+from backend_client.signing import signed_bytes
 
 if TYPE_CHECKING:
     import ssl
@@ -93,6 +94,46 @@ class TlsIdentity:
         """The key and the certificate as JSON, to be kept sealed."""
         secret = self.key.private_numbers().private_value
         return {"key": f"{secret:064x}", "certificate": encode(self.certificate)}
+
+    def sign(self, kind: str, data: bytes) -> bytes:
+        """ECDSA with SHA-256 over `data` as a document of that kind (`signing.py`), DER."""
+        from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
+        from cryptography.hazmat.primitives.hashes import SHA256
+
+        return self.key.sign(signed_bytes(kind, data), ECDSA(SHA256()))
+
+    def verify(
+        self, kind: str, data: bytes, signature: bytes, certificate: str, *, at: datetime
+    ) -> tuple[str, str]:
+        """Which terminal of which institution has signed `data` as a document of that kind.
+
+        Its certificate (DER in Base64) must be of the issuer of ours, and have held at that
+        instant. Raises `BadCertificate`.
+        """
+        from cryptography import x509
+        from cryptography.exceptions import InvalidSignature
+        from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
+        from cryptography.hazmat.primitives.hashes import SHA256
+        from cryptography.x509.oid import NameOID
+
+        try:
+            shown = x509.load_der_x509_certificate(_der(certificate))
+            shown.verify_directly_issued_by(
+                x509.load_der_x509_certificate(_der(self.certificate.issuer))
+            )
+            key = shown.public_key()
+            if not isinstance(key, EllipticCurvePublicKey):
+                raise BadCertificate("the signer's key is on no curve")
+            key.verify(signature, signed_bytes(kind, data), ECDSA(SHA256()))
+            names = [
+                str(shown.subject.get_attributes_for_oid(oid)[0].value)
+                for oid in (NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME)
+            ]
+        except (ValueError, TypeError, IndexError, InvalidSignature) as error:
+            raise BadCertificate(f"not signed by a terminal: {type(error).__name__}") from None
+        if not shown.not_valid_before_utc <= at < shown.not_valid_after_utc:
+            raise BadCertificate("the signer's certificate did not hold then")
+        return names[0], names[1]
 
     def is_valid(self, now: datetime) -> bool:
         """Whether the certificate holds at that instant."""

@@ -22,7 +22,7 @@ SIGNATURE_SIZE = 64
 
 def sign(kind: str, data: bytes, key: Ed25519PrivateKey) -> bytes:
     """The signature of `data` as a document of that kind, 64 bytes."""
-    return key.sign(_signed_bytes(kind, data))
+    return key.sign(signed_bytes(kind, data))
 
 
 def verify(
@@ -39,7 +39,7 @@ def verify(
 
     key = _key(key_id, keys, now)
     try:
-        Ed25519PublicKey.from_public_bytes(key.key).verify(signature, _signed_bytes(kind, data))
+        Ed25519PublicKey.from_public_bytes(key.key).verify(signature, signed_bytes(kind, data))
     except (InvalidSignature, ValueError):
         raise BadSignature("the signature does not belong to these bytes") from None
 
@@ -57,6 +57,6 @@ def _key(key_id: str, keys: Iterable[PublicKey], now: datetime) -> PublicKey:
     return key
 
 
-def _signed_bytes(kind: str, data: bytes) -> bytes:
+def signed_bytes(kind: str, data: bytes) -> bytes:
     """Domain separation: the kind of document in front of its bytes, ended by a zero byte."""
     return b"ssct signed document: " + kind.encode() + b"\0" + data

@@ -14,14 +14,15 @@ import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from apdu.sam import SecureAccessModule, SoftwareSam
 from backend_client.calls import Calls, Retries
 from backend_client.channels.channel import SettlementChannel
 from backend_client.client import BackendClient
-from backend_client.errors import Refused, Unreachable
+from backend_client.day_statement_messages import DayStatement
+from backend_client.errors import NotEnrolled, Refused, Unreachable
 from backend_client.identity import TlsIdentity
 from backend_client.life_messages import Catalogue
 from backend_client.messages import Enrolment, EnrolmentRequest
@@ -41,6 +42,7 @@ from terminal.errors import (
 )
 from terminal.functions.debit import purchases_of
 from terminal.policy import Function
+from terminal.reconciliation import statement_of
 from terminal.resolution import Recovery, as_found, resolve_all
 from terminal.session import CardSession
 from terminal.settings import Settings
@@ -266,6 +268,16 @@ class Terminal:
     def upload(self) -> Uploaded:
         """Send what was done without the centre. Raises `StoreError`."""
         return upload_all(self.outbox, self.journal, self.client)
+
+    def day_statement(self, day: date) -> DayStatement:
+        """What this terminal has done on that day, for a reconciliation.
+
+        Raises `NotEnrolled` and `StoreError`.
+        """
+        if self.identity is None:
+            raise NotEnrolled("a statement names its terminal")
+        name = self.identity.terminal_id
+        return statement_of(self.journal, day, self.institution, name, self.clock.now())
 
     def export_records(self) -> Iterator[str]:
         """Every operation as a line of JSON, personal data in it."""

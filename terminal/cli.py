@@ -48,6 +48,7 @@ COMMANDS = {
     "shell": Entry("shell", "talk to a card by hand, at a prompt or from a script"),
     "kiosk": Entry("kiosk", "serve holders on a touch screen"),
     "reconcile": Entry("reconcile", "compare a day with the centre's ledger"),
+    "statement": Entry("statement", "write what this terminal did on a day, to be added up"),
     "sync": Entry("sync", "bring clock and blacklist up to date"),
     "journal": Entry("journal", "check, upload or export the journal's records"),
     "follow": Entry("follow", "keep the blacklist up to date, pushed, until Ctrl-C"),

@@ -196,6 +196,45 @@ class RecordsUnsent(TerminalError):
     )
 
 
+class StatementError(TerminalError):
+    """Another terminal's statement of a day that must not be added up; the message names it."""
+
+    code = "STATEMENT_ERROR"
+    zh = "对账文件不能使用，没有对账。"
+    en = "A terminal's statement cannot be used, so nothing was reconciled."
+
+
+class StatementDamaged(StatementError):
+    """The file is no statement, or it was cut or edited since it was written."""
+
+    code = "STATEMENT_DAMAGED"
+    remedy = "Copy the file again, or write it anew at its terminal with `ssct statement`."
+
+
+class StatementUnproved(StatementError):
+    """The terminal that a statement names has not signed it, and this one wants signatures."""
+
+    code = "STATEMENT_UNPROVED"
+    remedy = (
+        "Write it anew at that terminal. If it says that it is not signed there, run `ssct sync`: "
+        "the terminal's certificate has ended."
+    )
+
+
+class StatementMisplaced(StatementError):
+    """A statement of another day, or of another institution."""
+
+    code = "STATEMENT_MISPLACED"
+    remedy = "Leave that file out, and bring the statement of this day and institution."
+
+
+class StatementRepeated(StatementError):
+    """Two statements of the same terminal or with the same line; which counts, nobody knows."""
+
+    code = "STATEMENT_REPEATED"
+    remedy = "Give one statement a terminal, the newest, and none of this terminal: it has its own."
+
+
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """What any error means: for programs, for the holder, for the operator.

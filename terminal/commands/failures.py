@@ -9,7 +9,7 @@ import traceback
 from apdu.status import CardError
 from apdu.trace import TraceError
 from backend_client.errors import BackendError, BadAddress, Refused, Unexplained
-from terminal.errors import ConfigurationError, Explanation, TerminalError, explain
+from terminal.errors import ConfigurationError, Explanation, StatementError, TerminalError, explain
 from terminal.exit_codes import ExitCode
 from terminal.outcome import Interruption
 from terminal.text import Text
@@ -19,7 +19,7 @@ CRASH_LOG = "crash.log"
 
 def exit_code(error: Exception) -> ExitCode:
     """The exit code of an error."""
-    if isinstance(error, ConfigurationError | BadAddress | TraceError):
+    if isinstance(error, ConfigurationError | StatementError | BadAddress | TraceError):
         return ExitCode.USAGE
     if isinstance(error, Interruption):
         return ExitCode.INTERRUPTED

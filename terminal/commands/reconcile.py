@@ -1,14 +1,14 @@
-"""`ssct reconcile DATE`: this terminal's journal of one day against the centre's ledger."""
+"""`ssct reconcile DATE`: one day of this terminal, or of its institution, against the centre's."""
 
 from __future__ import annotations
 
 import os
 import sys
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from datetime import date
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from terminal.commands.day import day
 from terminal.commands.options import add_common
 from terminal.exit_codes import ExitCode
 
@@ -21,7 +21,16 @@ _PRIVATE = 0o600
 
 def add_arguments(parser: ArgumentParser, _name: str) -> None:
     """The options of `reconcile`."""
-    parser.add_argument("day", metavar="DATE", type=_day, help="YYYY-MM-DD, in Shanghai")
+    parser.add_argument("day", metavar="DATE", type=day, help="YYYY-MM-DD, in Shanghai")
+    parser.add_argument(
+        "--with",
+        dest="statements",
+        metavar="FILE",
+        nargs="+",
+        type=Path,
+        default=[],
+        help="add statements of the institution's other terminals (`ssct statement`)",
+    )
     parser.add_argument("--lines", action="store_true", help="line by line also when totals agree")
     parser.add_argument("--repair", action="store_true", help="mend what needs no holder")
     parser.add_argument("--csv", metavar="FILE", type=Path, help="write the differences as CSV")
@@ -36,15 +45,19 @@ def add_arguments(parser: ArgumentParser, _name: str) -> None:
 def run(args: Namespace) -> ExitCode:
     """Reconcile, mend if asked, and say what differs."""
     from terminal.commands.opening import open_settings, open_terminal
+    from terminal.day_statement import read_all
     from terminal.reconciliation import reconcile, repair
+    from terminal.store.identity import load_tls
 
     with open_terminal(open_settings(args), proves_cards=False) as terminal:
-        channel = terminal.centre.channel
-        report = reconcile(terminal.journal, channel, args.day, always_lines=args.lines)
+        journal, channel = terminal.journal, terminal.centre.channel
+        own = terminal.day_statement(args.day)
+        others = read_all(args.statements, own, load_tls(terminal.store))
+        report = reconcile(journal, channel, own, others, always_lines=args.lines)
         if args.repair and report.differences:
-            mended = repair(report, terminal.journal, terminal.centre)
-            print(f"已处理 mended: {mended}")
-            report = reconcile(terminal.journal, channel, args.day, always_lines=True)
+            print(f"已处理 mended: {repair(report, journal, terminal.centre)}")
+            own = terminal.day_statement(args.day)
+            report = reconcile(journal, channel, own, others, always_lines=True)
         _write(args, report, terminal)
         if args.sign_out:
             channel.sign_out()
@@ -52,21 +65,13 @@ def run(args: Namespace) -> ExitCode:
     return ExitCode.OK if report.equal else ExitCode.REFUSED
 
 
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise ArgumentTypeError(f"{text!r} is no date: write YYYY-MM-DD") from None
-
-
 def _write(args: Namespace, report: Report, terminal: Terminal) -> None:
     from terminal.reconciliation_report import as_csv, as_html
 
-    number = terminal.identity.terminal_id if terminal.identity else "-"
     if args.csv is not None:
         _save(args.csv, as_csv(report))
     if args.html is not None:
-        _save(args.html, as_html(report, terminal.institution_name, number))
+        _save(args.html, as_html(report, terminal.institution_name))
 
 
 def _save(file: Path, text: str) -> None:
@@ -83,18 +88,21 @@ def _save(file: Path, text: str) -> None:
 
 def _tell(report: Report) -> None:
     from terminal.receipt import yuan
-    from terminal.reconciliation import SCHEME_NAMES
+    from terminal.reconciliation import totals_of
+    from terminal.reconciliation_report import notes, told
 
+    if len(report.statements) > 1:
+        for statement in report.statements:
+            for total in totals_of(statement.lines):
+                if total.count:
+                    print(f"{statement.terminal_id}: {told(total)}")
     for check in report.totals:
-        total = check.total
-        if not (total.count or not check.agrees):
-            continue
-        kind = "撤销 refunds" if total.refund else "结算 settlements"
-        verdict = "平 equal" if check.agrees else "不平 differs"
-        name = SCHEME_NAMES[total.scheme]
-        print(f"{kind}, {name.zh} {name.en}: {total.count}, ¥ {yuan(total.total_fen)}: {verdict}")
+        if check.total.count or not check.agrees:
+            print(f"{told(check.total)}: {'平 equal' if check.agrees else '不平 differs'}")
     for each in report.differences:
-        line = each.line
-        print(f"{each.differs.value.zh} {each.differs.value.en}: {line.number}", file=sys.stderr)
-        print(f"    ¥ {yuan(line.total_fen)}; {each.repair.value.en}", file=sys.stderr)
+        where = f" ({each.terminal})" if each.terminal else ""
+        print(f"{each.differs.value}: {each.line.number}{where}", file=sys.stderr)
+        print(f"    ¥ {yuan(each.line.total_fen)}; {each.repair.value.en}", file=sys.stderr)
+    for note in notes(report):
+        print(note, file=sys.stderr)
     print("平账 both ledgers agree" if report.equal else "不平 the ledgers differ")

@@ -34,6 +34,7 @@ from terminal.kiosk.recent_log import RecentLog
 from terminal.kiosk.web import STATIC, read_body
 from terminal.receipt import yuan
 from terminal.reconciliation import SCHEME_NAMES, Report, reconcile
+from terminal.reconciliation_report import notes
 from terminal.store.journal_view import latest_steps
 
 COOKIE = "ssct_operator"
@@ -147,11 +148,12 @@ class OperatorWeb:
             told = explain(error)
             said = f"[{told.code}] {told.text} {told.remedy}"
             return self._show("reconciliation", 503, day=asked, report=None, said=said)
-        return self._show("reconciliation", day=asked, report=report, said="")
+        said = " ".join(map(str, notes(report)))
+        return self._show("reconciliation", day=asked, report=report, said=said)
 
     def _reconciled(self, day: date) -> Report:
         terminal = self._parts.kiosk.terminal
-        return reconcile(terminal.journal, terminal.centre.channel, day)
+        return reconcile(terminal.journal, terminal.centre.channel, terminal.day_statement(day))
 
     async def _sync(self, request: Request) -> Response:
         if not self._known(request):

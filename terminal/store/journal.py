@@ -20,7 +20,17 @@ from enum import StrEnum
 from threading import RLock
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, exists, func, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    bindparam,
+    delete,
+    exists,
+    func,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.sqlite import insert
 
 from apdu.sam import NO_TERMINAL_NUMBER
@@ -288,19 +298,26 @@ class Journal:
 
     def done_about(self, day: date) -> Iterator[Operation]:
         """Settlements and cancellations of this institution, done, begun within a day of `day`."""
-        begin = datetime.combine(day, time(), SHANGHAI) - _AROUND
         query = (
             select(operation)
-            .where(operation.c.kind.in_([Kind.SETTLEMENT.value, Kind.CANCELLATION.value]))
+            .where(*_about(day, self.institution))
             .where(operation.c.state == State.CONFIRMED.value)
-            .where(operation.c.number.startswith(self.institution, autoescape=True))
-            .where(operation.c.prepared_at >= begin)
-            .where(operation.c.prepared_at < begin + 3 * _AROUND)
             .order_by(operation.c.prepared_at, operation.c.number)
         )
         with self._store.reading() as connection:
             for row in connection.execution_options(yield_per=1000).execute(query):
                 yield self._operation(row._asdict())
+
+    def not_done_about(self, day: date) -> tuple[tuple[str, State], ...]:
+        """Number and state of all other settlements and cancellations of those days."""
+        query = (
+            select(operation.c.number, operation.c.state)
+            .where(*_about(day, self.institution))
+            .where(operation.c.state != State.CONFIRMED.value)
+            .order_by(operation.c.prepared_at, operation.c.number)
+        )
+        with self._store.reading() as connection:
+            return tuple((row.number, State(row.state)) for row in connection.execute(query))
 
     def every(self) -> Iterator[Operation]:
         """All operations, oldest first."""
@@ -499,6 +516,17 @@ class Journal:
             prepared_at=row["prepared_at"],
             changed_at=row["changed_at"],
         )
+
+
+def _about(day: date, institution: str) -> tuple[ColumnElement[bool], ...]:
+    """A settlement or a cancellation of that institution, begun within a day of `day`."""
+    begin = datetime.combine(day, time(), SHANGHAI) - _AROUND
+    return (
+        operation.c.kind.in_([Kind.SETTLEMENT.value, Kind.CANCELLATION.value]),
+        operation.c.number.startswith(institution, autoescape=True),
+        operation.c.prepared_at >= begin,
+        operation.c.prepared_at < begin + 3 * _AROUND,
+    )
 
 
 def _place(column: str, number: str) -> str:

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import random
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
+from backend_client.channels.direct import DirectChannel
 from backend_client.errors import BadMessage, Refused
 from backend_client.messages import Profile
-from backend_client.money_messages import Statement, StatementLine, StatementRequest
+from backend_client.money_messages import (
+    DayTotal,
+    Scope,
+    Statement,
+    StatementLine,
+    StatementRequest,
+)
+from backend_client.national.envelope import PATH
 from simulator import city
 from simulator.backoffice import money_desk
 from simulator.backoffice.api import Api
@@ -24,16 +36,28 @@ from simulator.card.card import SimulatedCard
 from simulator.card.profile import load_profile
 from simulator.clock import SimulatedClock
 from simulator.embedded import ADMIN_TOKEN, scene_over
+from simulator.network import Fault
 from simulator.office import Office
 from simulator.scene import Scene
 from simulator.story import BEGINS
 from terminal.outcome import Done
 from terminal.policy import Function
-from terminal.reconciliation import lines_of, totals_of
+from terminal.reconciliation import (
+    Differs,
+    Repair,
+    Report,
+    is_early,
+    reconcile,
+    repair,
+    totals_of,
+)
+from terminal.reconciliation_report import as_csv, as_html, notes
+from terminal.store.journal import Evidence, Operation
 
 DAY = BEGINS.date()
 OTHER = SAMPLE_INSTITUTIONS[0][0]
-PIN, BILL = "246810", "B2026031000001"
+PINS = {"adult-3.0": "246810", "adult-2.0": "135790"}
+BILL, OTHERS_BILL = "B2026031000001", "B2026031000002"
 
 Place = Callable[..., Scene]
 
@@ -82,20 +106,23 @@ def place(tmp_path: Path, stored_database_url: str) -> Iterator[Place]:
         yield placed
 
 
-def settle(scene: Scene) -> str:
-    return _done(scene, Function.SETTLEMENT, BILL)
+def settle(scene: Scene, bill: str = BILL, profile: str = "adult-3.0") -> str:
+    return _done(scene, Function.SETTLEMENT, bill, profile)
 
 
 def take_back(scene: Scene, number: str) -> str:
     return _done(scene, Function.CANCELLATION, number)
 
 
-def _done(scene: Scene, function: Function, what: str) -> str:
-    card = SimulatedCard(load_profile("adult-3.0"), random=random.Random(9).randbytes)
-    outcome = scene.serve(card, function, PIN, what, True)
+def _done(scene: Scene, function: Function, what: str, profile: str = "adult-3.0") -> str:
+    outcome = scene.serve(card_of(profile), function, PINS[profile], what, True)
     assert isinstance(outcome, Done)
     assert outcome.receipt is not None
     return outcome.receipt.number
+
+
+def card_of(profile: str) -> SimulatedCard:
+    return SimulatedCard(load_profile(profile), random=random.Random(9).randbytes)
 
 
 def name(scene: Scene) -> str:
@@ -104,7 +131,7 @@ def name(scene: Scene) -> str:
 
 
 def own(scene: Scene) -> tuple[StatementLine, ...]:
-    return lines_of(scene.terminal.journal, DAY)
+    return scene.terminal.day_statement(DAY).lines
 
 
 def agrees(scene: Scene, lines: tuple[StatementLine, ...]) -> bool:
@@ -254,3 +281,160 @@ def test_a_file_of_a_large_institution_goes_up(place: Place) -> None:
         for _ in range(20_000)
     )
     assert clerk.terminal.centre.channel.statement(DAY, many) == own(clerk)
+
+
+# Adding terminals up
+
+
+def reconciled(clerk: Scene, *others: Scene, always_lines: bool = False) -> Report:
+    terminal = clerk.terminal
+    statements = [other.terminal.day_statement(DAY) for other in others]
+    own, channel = terminal.day_statement(DAY), terminal.centre.channel
+    return reconcile(terminal.journal, channel, own, statements, always_lines=always_lines)
+
+
+def lose_the_answer(scene: Scene, bill: str, profile: str) -> Operation:
+    """A settlement that the centre has booked, and its terminal does not know."""
+    national = scene.terminal.centre.channel.name == "national"
+    scene.network.fail(PATH + "2207" if national else "/v1/settlements", Fault.ANSWER_LOST)
+    query = PATH + "5203" if national else "/v1/operations/query"
+    scene.network.fail(query, *[Fault.REQUEST_LOST] * 3)
+    scene.serve(card_of(profile), Function.SETTLEMENT, PINS[profile], bill, True)
+    (unknown,) = scene.terminal.journal.open_operations()
+    return unknown
+
+
+def found(report: Report) -> set[tuple[str | None, Differs, Repair]]:
+    return {(each.terminal, each.differs, each.repair) for each in report.differences}
+
+
+def test_a_day_without_faults_is_equal_when_all_are_added_up(place: Place, channel: str) -> None:
+    first, second = two_that_settled(place, channel)
+    for clerk, other in ((first, second), (second, first)):
+        report = reconciled(clerk, other)
+        assert report.equal
+        assert not reconciled(clerk, other, always_lines=True).differences
+        assert [each.terminal_id for each in report.statements] == [name(clerk), name(other)]
+
+
+def test_each_difference_is_found_at_its_terminal_and_mended_there(
+    place: Place, channel: str
+) -> None:
+    first, second = place(channel), place(channel)
+    gone = settle(first, OTHERS_BILL, "adult-2.0")
+    first.terminal.client.reverse(gone)
+    unknown = lose_the_answer(second, BILL, "adult-3.0")
+    only_first = (name(first), Differs.OURS_ONLY, Repair.VOID)
+    open_one = (name(second), Differs.THEIRS_ONLY, Repair.RESOLVE)
+    undone = (name(second), Differs.THEIRS_ONLY, Repair.REVERSE)
+    for clerk, other in ((first, second), (second, first)):
+        assert found(reconciled(clerk, other)) == {only_first, open_one}
+    second.terminal.journal.reverse(unknown, Evidence.REVERSAL)
+    for clerk, other in ((first, second), (second, first)):
+        assert found(reconciled(clerk, other)) == {only_first, undone}
+    report = reconciled(first, second)
+    assert repair(report, first.terminal.journal, first.terminal.centre) == 1
+    assert found(reconciled(first, second)) == {undone}
+    report = reconciled(second)
+    assert repair(report, second.terminal.journal, second.terminal.centre) == 1
+    assert reconciled(first, second).equal
+    voided = first.terminal.journal.find(gone)
+    assert voided is not None
+    assert voided.evidence is Evidence.RECONCILED
+
+
+def test_a_terminal_whose_statement_is_missing_is_named(place: Place, channel: str) -> None:
+    first, second = two_that_settled(place, channel)
+    third = place(channel)
+    report = reconciled(third, first)
+    assert found(report) == {(name(second), Differs.THEIRS_ONLY, Repair.STATEMENT)}
+    assert report.missing == (name(second),)
+    assert repair(report, third.terminal.journal, third.terminal.centre) == 0
+    assert any(name(second) in note.en for note in notes(report))
+    assert reconciled(third, first, second).equal
+
+
+def test_a_statement_that_was_written_too_early_is_told(place: Place, channel: str) -> None:
+    first, second = place(channel), place(channel)
+    early = second.terminal.day_statement(DAY)
+    settle(second)
+    terminal = first.terminal
+    report = reconcile(
+        terminal.journal, terminal.centre.channel, terminal.day_statement(DAY), (early,)
+    )
+    assert found(report) == {(name(second), Differs.THEIRS_ONLY, Repair.STATEMENT)}
+    assert report.early == (name(second),)
+    assert report.missing == ()
+    second.wait_until(BEGINS + timedelta(days=1))
+    assert not is_early(second.terminal.day_statement(DAY))
+
+
+def test_over_3201_a_kiosk_among_others_is_told_to_add_them(place: Place) -> None:
+    kiosk, desk = place("national", "kiosk"), place("national")
+    settle(desk)
+    report = reconciled(kiosk)
+    assert not report.equal
+    assert report.differences == ()
+    assert any("--with" in note.en for note in notes(report))
+    assert reconciled(kiosk, desk).equal
+
+
+def test_what_another_day_has_as_done_is_never_reversed(place: Place, channel: str) -> None:
+    """The centre may put a settlement on another day than its answer told the terminal."""
+    scene, clerk = place(channel), place(channel)
+    number = settle(scene)
+    tomorrow = DAY + timedelta(days=1)
+    standing = {
+        other.number: other.standing for other in scene.terminal.day_statement(tomorrow).others
+    }
+    assert standing == {number: "other_day"}
+    line = own(scene)[0]
+
+    class Misdated(DirectChannel):
+        """A centre that has the line on the next day."""
+
+        def agrees(self, day: date, total: DayTotal, scope: Scope = "terminal") -> bool:
+            return False
+
+        def statement(
+            self, day: date, ours: Sequence[StatementLine], scope: Scope = "terminal"
+        ) -> tuple[StatementLine, ...]:
+            return (line,)
+
+    for here, others in ((scene, ()), (clerk, (scene,))):
+        terminal = here.terminal
+        statements = [other.terminal.day_statement(tomorrow) for other in others]
+        misdated = Misdated(terminal.client)
+        report = reconcile(terminal.journal, misdated, terminal.day_statement(tomorrow), statements)
+        assert found(report) == {(name(scene), Differs.THEIRS_ONLY, Repair.OTHER_DAY)}
+        assert repair(report, terminal.journal, terminal.centre) == 0
+    assert agrees(scene, own(scene))
+
+
+# The report
+
+
+def test_the_report_has_the_sums_of_each_terminal_and_of_the_institution(place: Place) -> None:
+    first, second = two_that_settled(place, "direct")
+    unknown = lose_the_answer(second, OTHERS_BILL, "adult-2.0")
+    second.terminal.journal.reverse(unknown, Evidence.REVERSAL)
+    report = reconciled(first, second)
+    table = list(csv.DictReader(io.StringIO(as_csv(report).removeprefix("\ufeff"))))
+    difference, *sums = table
+    assert difference["终端 terminal"] == name(second)
+    counted: Counter[tuple[str, str]] = Counter()
+    money: Counter[str] = Counter()
+    for row in sums:
+        counted[row["类别 difference"], row["终端 terminal"]] += int(row["笔数 count"])
+        money[row["类别 difference"]] += round(float(row["终端总额 total here"]) * 100)
+    assert counted == {
+        ("终端合计 sum of the terminal", name(first)): 2,
+        ("终端合计 sum of the terminal", name(second)): 1,
+        ("机构合计 sum of the institution", ""): 3,
+    }
+    assert set(money.values()) == {3 * own(second)[0].total_fen}
+    page = as_html(report, "示例市第一医院")
+    assert page.count(f"<td>{name(first)}</td>") == 2
+    assert page.count(f"<td>{name(second)}</td>") == 2
+    assert f"ssct reconcile {DAY.isoformat()} --repair" in page
+    assert f"{name(second)} (1)" in page

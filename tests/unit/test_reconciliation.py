@@ -7,13 +7,14 @@ import io
 import random
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backend_client.day_statement_messages import DayStatement
 from backend_client.money_messages import StatementLine
 from backend_client.national.envelope import PATH
 from backend_client.national.statement_file import Row, pack, packed, theirs, unpacked
@@ -33,7 +34,6 @@ from terminal.reconciliation import (
     Repair,
     Report,
     compare,
-    lines_of,
     reconcile,
     repair,
     totals_of,
@@ -75,7 +75,8 @@ def serve(scene: Scene, function: Function, *answers: str | bool) -> str:
 
 def today(scene: Scene, *, always_lines: bool = True) -> Report:
     terminal = scene.terminal
-    return reconcile(terminal.journal, terminal.centre.channel, DAY, always_lines=always_lines)
+    own, channel = terminal.day_statement(DAY), terminal.centre.channel
+    return reconcile(terminal.journal, channel, own, always_lines=always_lines)
 
 
 def line(number: int, *, refund: bool = False, total: int = 1_000) -> StatementLine:
@@ -164,7 +165,7 @@ def test_a_day_without_faults_is_equal(scene: Scene) -> None:
     assert report.equal
     assert [each.refund for each in report.ours] == [False, True, False]
     assert today(scene, always_lines=False).equal
-    assert lines_of(scene.terminal.journal, DAY - timedelta(days=1)) == ()
+    assert scene.terminal.day_statement(DAY - timedelta(days=1)).lines == ()
 
 
 def test_equal_totals_need_no_lines(scene: Scene) -> None:
@@ -216,7 +217,8 @@ def test_what_only_this_terminal_has_is_voided_after_asking(scene: Scene) -> Non
 def test_what_the_centre_has_is_never_voided_here(scene: Scene) -> None:
     number = serve(scene, Function.SETTLEMENT, BILL, True)
     report = today(scene)
-    wrong = replace(report, differences=compare(report.ours, ()))  # a statement that came too early
+    (early,) = compare(report.ours, ())  # a statement of the centre that came too early
+    wrong = replace(report, differences=(replace(early, terminal=report.own.terminal_id),))
     assert repair(wrong, scene.terminal.journal, scene.terminal.centre) == 0
     kept = scene.terminal.journal.find(number)
     assert kept is not None
@@ -228,12 +230,13 @@ def test_what_the_centre_has_is_never_voided_here(scene: Scene) -> None:
 
 def test_the_report_is_a_table_and_a_page() -> None:
     ours, centre = (line(1), line(2)), (line(2, total=2_000), line(4))
-    report = Report(date(2026, 3, 16), (), ours, compare(ours, centre))
+    own = DayStatement(DAY, "990100000101", "T000001", BEGINS, ours, ())
+    report = Report(DAY, (), (own,), compare(ours, centre))
     rows = list(csv.reader(io.StringIO(as_csv(report).removeprefix("\ufeff"))))
     assert len(rows) == 4
     assert len({len(row) for row in rows}) == 1
-    assert rows[2][5:7] == ["10.00", "20.00"]
-    page = as_html(report, "第一医院 <b>", "T000001")
+    assert rows[2][7:9] == ["10.00", "20.00"]
+    page = as_html(report, "第一医院 <b>")
     assert "&lt;b&gt;" in page
     assert "<b>" not in page
     assert page.count("<tr>") == 5

@@ -46,7 +46,8 @@ class Counter:
     def settled(self) -> int:
         """Settlements that stand in the journal, and that the centre's ledger has as well."""
         terminal = self.hall.kiosk.scene.terminal
-        report = reconcile(terminal.journal, terminal.centre.channel, self.hall.clock.now().date())
+        own = terminal.day_statement(self.hall.clock.now().date())
+        report = reconcile(terminal.journal, terminal.centre.channel, own)
         assert report.equal
         return terminal.journal.counts()[State.CONFIRMED]
 
