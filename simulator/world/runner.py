@@ -63,11 +63,10 @@ def run_all(first: int, count: int, jobs: int, console: Console) -> Report:
         range(start, min(start + _BATCH, first + count))
         for start in range(first, first + count, _BATCH)
     ]
-    with _bar(console) as bar:
-        task = bar.add_task("worlds", total=count)
+    with _progress(console, "worlds", count) as show:
         for part in _spread(run, batches, jobs):
             report.add(part)
-            bar.update(task, completed=report.worlds)
+            show(report.worlds)
             if report.failed:
                 break
     return report
@@ -77,11 +76,10 @@ def run_matrix(jobs: int, console: Console) -> Report:
     """Play the whole crash matrix: every single fault of every flow, and every pair it has."""
     report = Report()
     parts = [(flow, part) for flow in range(len(FLOWS)) for part in range(_MATRIX_PARTS)]
-    with _bar(console) as bar:
-        task = bar.add_task("crash matrix", total=len(parts))
-        for done in _spread(_matrix_part, parts, jobs):
-            report.add(done)
-            bar.advance(task)
+    with _progress(console, "parts of the matrix", len(parts)) as show:
+        for done, part in enumerate(_spread(_matrix_part, parts, jobs), 1):
+            report.add(part)
+            show(done)
     return report
 
 
@@ -126,14 +124,24 @@ def _matrix_part(which: tuple[int, int]) -> Report:
     return report
 
 
-def _bar(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-    )
+@contextmanager
+def _progress(console: Console, what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Takes how many are done: a bar, or a line at every tenth where no terminal shows one."""
+    if not console.is_terminal:
+        tenths = 0
+
+        def tell(done: int) -> None:
+            nonlocal tenths
+            if done * 10 // total > tenths:
+                tenths = done * 10 // total
+                console.print(f"{done} of {total} {what}")
+
+        yield tell
+        return
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
+    with Progress(*columns, TimeRemainingColumn(), console=console) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda done: bar.update(task, completed=done)
 
 
 @contextmanager

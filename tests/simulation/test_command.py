@@ -15,6 +15,7 @@ def test_worlds_live_in_two_processes_and_are_counted(capsys: pytest.CaptureFixt
     assert main(["--seeds", "12", "--jobs", "2", "--coverage"]) == 0
 
     out = capsys.readouterr().out
+    assert out.count(" of 12 worlds\n") == 2, "no terminal: a line for each of two batches"
     assert "12 worlds, 0 in which something does not hold" in out
     assert "\nplayed: " in out
     assert "settlement " in out.partition("\nplayed: ")[2].splitlines()[0]
