@@ -99,7 +99,7 @@ class KioskDriver:
         if isinstance(screen, AskPin):
             return self._pin(screen)
         view = self._task(screen)
-        revision = self._stage.show(view)
+        revision = self._patience.show(view)
         self.left_reading = isinstance(screen, Details | ReceiptScreen)
         if isinstance(screen, Progress):
             self._catch_up()
@@ -109,7 +109,7 @@ class KioskDriver:
     def choose(self, menu: Menu) -> str:
         """Let the holder choose from the menu. Raises what `show` raises."""
         self._inbox.forget_presses()
-        revision = self._stage.show(menu)
+        revision = self._patience.show(menu)
         for happened in self._patience.happenings(self._timing.answer):
             self._note(happened)
             match happened:
@@ -134,7 +134,7 @@ class KioskDriver:
         """Let the last screen be read, and say whether its slip is wanted."""
         self._inbox.forget_presses()
         task = replace(self._task(screen), slip=_is_refusal(screen))
-        revision = self._stage.show(task)
+        revision = self._patience.show(task)
         quiet = self._quiet(screen) if had_card else self._timing.closing
         try:
             for happened in self._patience.happenings(quiet):
@@ -173,7 +173,7 @@ class KioskDriver:
         self.left_reading = False
         if pad is None and not self._screen_pin:
             raise PinPadError("there is no PIN pad, and [kiosk] screen_pin is false")
-        revision = self._stage.show(Task(screen, on_screen_pad=pad is None))
+        revision = self._patience.show(Task(screen, on_screen_pad=pad is None))
         if pad is not None:
             pad.ask(screen.shortest, screen.longest)
         try:

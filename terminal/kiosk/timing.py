@@ -9,6 +9,7 @@ from math import ceil
 from terminal.clock import Clock
 from terminal.kiosk.inbox import Happening, Inbox, Touched
 from terminal.kiosk.stage import Stage
+from terminal.kiosk.views import View
 from terminal.outcome import TimedOut
 
 
@@ -37,13 +38,19 @@ class Patience:
         self._stage = stage
         self._clock = clock
         self._timing = timing
+        self._shown_at = 0.0
+
+    def show(self, view: View) -> int:
+        """Put `view` on the screen and return its revision; from now on the visitor has time."""
+        self._shown_at = self._clock.monotonic()
+        return self._stage.show(view)
 
     def happenings(self, quiet: float) -> Iterator[Happening]:
-        """What happens on this screen, until the caller has enough.
+        """What happens on the screen that was shown last, until the caller has enough.
 
         After `quiet` seconds without a touch the countdown begins. Raises `TimedOut` at its end.
         """
-        warn_at = self._clock.monotonic() + quiet
+        warn_at = self._shown_at + quiet
         try:
             while True:
                 happened = self._next(warn_at)
