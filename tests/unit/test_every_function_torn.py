@@ -33,7 +33,7 @@ from terminal.screens import (
     Identity,
     Screen,
 )
-from tests.unit.test_functions_failures import (
+from tests.unit.functions_bench import (
     GARBAGE,
     Chip,
     answering_from,

@@ -13,7 +13,7 @@ from apdu.readers.inprocess import InProcessReader
 from simulator.network import Fault
 from terminal.outcome import Cancelled, Done, Refused, TimedOut, Unknown
 from terminal.store.journal import State
-from tests.unit.test_functions_failures import (
+from tests.unit.functions_bench import (
     ADULT,
     BILL_FEN,
     CONFIRM,
