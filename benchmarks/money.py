@@ -1,5 +1,5 @@
 """Settlements a second with full durability, beside the bare commit rate of the same SQLite file;
-recovery with many open rows; reconciliation of 100 000 settlements.
+recovery with many open rows; reconciliation of 100 000 settlements, of one terminal and of many.
 
 One settlement in the journal is three durable steps: prepared, sent, confirmed. The centre is left
 out: it answers at once.
@@ -10,20 +10,22 @@ from __future__ import annotations
 import random
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from backend_client.channels import direct
 from backend_client.channels.channel import SettlementChannel
+from backend_client.day_statement_messages import DayStatement
 from backend_client.messages import CardRef, OperationState
-from backend_client.money_messages import StatementLine
+from backend_client.money_messages import DayTotal, StatementLine
 from benchmarks.table import Table
 from terminal.centre import Centre, Found
 from terminal.clock import SystemClock
-from terminal.reconciliation import Differs, compare
+from terminal.day_statement import as_text, read_all
+from terminal.reconciliation import Differs, compare, reconcile, totals_of
 from terminal.resolution import resolve_all
 from terminal.store.chain import Head, event_hash, row_hash
 from terminal.store.journal import HEAD, Evidence, Journal, Kind, Operation, State
@@ -34,6 +36,8 @@ OPEN_ROWS = 100_000
 LINES = 100_000
 ENDED = 1_000
 PLANTED = 50
+TERMINALS = 20
+R = TypeVar("R")
 _CARD = CardRef("990100d15600000500000001ffffffff", "A12345678")
 _PAYLOAD: Mapping[str, Any] = {"bill_id": "B2026031000001", "total_fen": 25_020, "pad": "x" * 600}
 
@@ -47,7 +51,7 @@ def tables(*, settlements: int = SETTLEMENTS, open_rows: int = OPEN_ROWS) -> lis
         journal = Journal(store, SystemClock(), "990100000001")
         durable = _durable(store, journal, settlements)
         recovery = _recovery(store, journal, open_rows)
-    return [durable, recovery, _reconciliation()]
+    return [durable, recovery, _reconciliation(), institution(LINES // 10, LINES)]
 
 
 def _durable(store: Store, journal: Journal, settlements: int) -> Table:
@@ -181,6 +185,73 @@ def _reconciliation() -> Table:
     ]
     columns = ("difference", "planted", "found")
     return Table(f"Reconciliation of {LINES} settlements in {seconds:.2f} s", columns, rows)
+
+
+def institution(*sizes: int) -> Table:
+    """An institution of `TERMINALS` terminals beside one terminal with as many lines."""
+    rows = [_added_up(lines) for lines in sizes]
+    heads = ("lines", "one terminal", "added up", "of one", "reading the files", "of one", "found")
+    told = (
+        "seconds; the centre has the lines and answers at once; differences of three kinds",
+        "reading is the files' JSON, its schema, and the digest over every line",
+    )
+    return Table(f"The same added up from {TERMINALS} terminals", heads, rows, told)
+
+
+def _added_up(count: int) -> tuple[str, ...]:
+    ours = [_line(number) for number in range(count)]
+    centre = _Ledger(
+        [replace(line, cash_fen=line.cash_fen + 1) for line in ours[:PLANTED]]
+        + ours[2 * PLANTED :]
+        + [_line(count + number) for number in range(PLANTED)]
+    )
+    day, now = date(2026, 3, 16), datetime(2026, 3, 17, tzinfo=UTC)
+
+    def stated(terminal: int, lines: Sequence[StatementLine]) -> DayStatement:
+        return DayStatement(day, "990100000101", f"T{terminal:06d}", now, tuple(lines), ())
+
+    rows = cast(Journal, _NoRows())
+    one = _seconds(lambda: reconcile(rows, cast(SettlementChannel, centre), stated(0, ours)))[0]
+    own = stated(0, ())
+    with tempfile.TemporaryDirectory(prefix="ssct-bench-") as directory:
+        files = [Path(directory) / f"{terminal}.json" for terminal in range(1, TERMINALS)]
+        for terminal, file in enumerate(files, 1):
+            lines = ours[terminal - 1 :: TERMINALS - 1]
+            file.write_text(as_text(stated(terminal, lines), None), encoding="utf-8")
+        reading, others = _seconds(lambda: read_all(files, own, None))
+    adding, report = _seconds(lambda: reconcile(rows, cast(SettlementChannel, centre), own, others))
+    timed = (one, adding, adding / one, reading, reading / one)
+    return (str(count), *(f"{each:.2f}" for each in timed), str(len(report.differences)))
+
+
+class _Ledger:
+    """A centre with these lines, which answers at once."""
+
+    def __init__(self, lines: Sequence[StatementLine]) -> None:
+        self._lines = tuple(lines)
+        self._totals = totals_of(lines)
+
+    def agrees(self, _day: date, total: DayTotal, _scope: str) -> bool:
+        """Whether the sums are these."""
+        return total in self._totals
+
+    def statement(self, _day: date, _ours: object, _scope: str) -> tuple[StatementLine, ...]:
+        """All lines."""
+        return self._lines
+
+
+class _NoRows:
+    """The journal of a terminal that has none of what only the centre has."""
+
+    def find(self, _number: str) -> None:
+        """None."""
+        return
+
+
+def _seconds(work: Callable[[], R]) -> tuple[float, R]:
+    begin = time.perf_counter()
+    done = work()
+    return time.perf_counter() - begin, done
 
 
 def _line(number: int) -> StatementLine:
