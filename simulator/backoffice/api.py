@@ -37,6 +37,7 @@ from backend_client.transport import Reply, Request
 from simulator.backoffice.admin import Admin, Advance
 from simulator.backoffice.admin_life import LifeAdmin
 from simulator.backoffice.backoffice import BackOffice
+from simulator.backoffice.bill_admin import BillAdmin
 from simulator.backoffice.description import description_routes
 from simulator.backoffice.desk import TerminalDesk
 from simulator.backoffice.errors import Refused
@@ -95,6 +96,12 @@ class Api:
             **description_routes(lambda: self.routes, mutual_tls=backoffice.mutual_tls),
             **LifeAdmin(backoffice.clerks).routes(),
             **ListAdmin(backoffice.lists).routes(),
+            **BillAdmin(
+                backoffice.database,
+                now=backoffice.now,
+                register=backoffice.register,
+                bills=backoffice.bills,
+            ).routes(),
         }
         self.bell = backoffice.lists.bell
         self._lists = backoffice.lists

@@ -17,7 +17,7 @@ from backend_client.errors import BackendError, NotEnrolled
 from backend_client.errors import Refused as RefusedByCentre
 from terminal.errors import TerminalError
 from terminal.flow import agreement, committing
-from terminal.functions.earlier import told
+from terminal.functions.earlier import start_again, told
 from terminal.functions.entry import admitted
 from terminal.functions.receipts import unfinished_slip
 from terminal.outcome import Cancelled, Outcome, Refused, Stopped, Unknown
@@ -34,7 +34,6 @@ M = TypeVar("M", bound=Message)
 R = TypeVar("R", bound=Message)
 
 _NOT_DONE = Text("业务没有办成。", "This was not done.")
-_START_AGAIN = Text("没有扣款，可以重新办理。", "Nothing was charged. You may start again.")
 
 
 def commit(
@@ -174,7 +173,7 @@ def unfinished(
     if operation.state is State.CONFIRMED:
         return None
     if operation.state in (State.REVERSED, State.REFUSED):
-        return Refused("OPERATION_REVERSED", _NOT_DONE, _both(changed, _START_AGAIN))
+        return Refused("OPERATION_REVERSED", _NOT_DONE, _both(changed, start_again(operation)))
     slip = unfinished_slip(visit.place, visit.clock.now(), operation, changed)
     return Unknown(operation.number, slip)
 

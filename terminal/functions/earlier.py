@@ -26,6 +26,10 @@ _DONE = Text(
 )
 _UNDONE = Text("上一笔业务没有办成。", "What you asked for last time was not done.")
 _NOT_CHARGED = Text("没有扣款，可以重新办理。", "Nothing was charged. You may start again.")
+_NOT_GIVEN_BACK = Text(
+    "没有退款，原结算仍然有效，可以重新办理。",
+    "Nothing was given back and the settlement stands. You may start again.",
+)
 _VOIDED = Text(
     "您的一笔结算经对账在服务中心没有记录，已作废。",
     "A settlement that you have a receipt of is not booked at the service centre. It is void.",
@@ -55,6 +59,11 @@ def earlier(visit: Visit) -> Generator[Screen, Answer, None]:
         told(visit, operation)
 
 
+def start_again(undone: Operation) -> Text:
+    """What an operation that did not happen leaves the holder with."""
+    return _NOT_GIVEN_BACK if undone.kind is Kind.CANCELLATION else _NOT_CHARGED
+
+
 def told(visit: Visit, operation: Operation) -> None:
     """Note that the holder knows. Never raises: at worst it is told again."""
     try:
@@ -68,7 +77,8 @@ def _screens(visit: Visit, operation: Operation) -> tuple[Screen, ...]:
     if operation.evidence is Evidence.RECONCILED:
         return (Message(*_voided(operation, number), Tone.WARNING, "OPERATION_VOIDED"),)
     if operation.state is not State.CONFIRMED:
-        return (Message(_UNDONE, (_NOT_CHARGED, number), Tone.WARNING, "OPERATION_REVERSED"),)
+        body = (start_again(operation), number)
+        return (Message(_UNDONE, body, Tone.WARNING, "OPERATION_REVERSED"),)
     if operation.kind is Kind.ACTIVATION:
         return (Message(_ACTIVE, (number,), Tone.SUCCESS),)
     receipt = ReceiptScreen(receipt_of(visit.place, operation))

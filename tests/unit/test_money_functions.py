@@ -131,6 +131,9 @@ def test_whatever_is_lost_a_settlement_is_taken_back_once(scene: Scene, fault: F
     assert scene.terminal.journal.open_operations() == ()
     if not isinstance(outcome, Done):
         assert fault in (Fault.REFUSED_CONNECTION, Fault.REQUEST_LOST)
+        if isinstance(outcome, Refused):
+            assert outcome.advice is not None
+            assert "settlement stands" in outcome.advice.en
         assert money(scene) < before
         assert isinstance(serve(scene, Function.CANCELLATION, PIN, number, True), Done)
     assert money(scene) == before
