@@ -1,7 +1,7 @@
 """A terminal's statement of one day, which goes to whoever adds an institution's terminals up.
 
 As `messages.py`: the schemas are the definition, a test holds the two equal. It names numbers and
-amounts: no person and no card.
+amounts, no name and no card; the centre's numbers of visit and person where its channel wants them.
 """
 
 from __future__ import annotations

@@ -99,7 +99,9 @@ class DayTotal(Message):
 class StatementLine(Message):
     """One settlement or refund of a day, as one side has booked it. Amounts are positive.
 
-    `terminal` is whose it is, where that is told; two lines are equal whatever they say of it.
+    `terminal` is whose it is, where that is told; `visit_id` and `person_id` are what a channel
+    calls visit and person, where its own statement asks for them (3202). None of these makes two
+    lines differ.
     """
 
     schema: ClassVar[str] = "statement:1#/$defs/statement_line"
@@ -112,6 +114,8 @@ class StatementLine(Message):
     account_fen: int
     cash_fen: int
     terminal: str | None = field(default=None, compare=False)
+    visit_id: str | None = field(default=None, compare=False)
+    person_id: str | None = field(default=None, compare=False, repr=False)
 
     @property
     def booking(self) -> tuple[str, str, bool]:

@@ -276,8 +276,8 @@ class Terminal:
         """
         if self.identity is None:
             raise NotEnrolled("a statement names its terminal")
-        name = self.identity.terminal_id
-        return statement_of(self.journal, day, self.institution, name, self.clock.now())
+        now = self.clock.now()
+        return statement_of(self.journal, day, self.identity, now, self.centre.visit_of)
 
     def export_records(self) -> Iterator[str]:
         """Every operation as a line of JSON, personal data in it."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from backend_client.channels import direct
-from backend_client.channels.channel import Reference, Sent, SettlementChannel
+from backend_client.channels.channel import Reference, Sent, SettlementChannel, VisitNumbers
 from backend_client.client import BackendClient
 from backend_client.codec import Message
 from backend_client.errors import BadMessage
@@ -87,6 +87,10 @@ class Centre:
         if what is not None:
             return self.channel_of(operation).reverse(_sent(operation, what))
         return self._client.reverse(operation.number)
+
+    def visit_of(self, operation: Operation) -> VisitNumbers | None:
+        """What a statement says of an operation's visit, where its channel wants that."""
+        return self.channel_of(operation).visit_of(reference_of(operation))
 
     def is_agreed(self, operation: Operation, found: Found) -> bool:
         """False where a channel has booked other amounts than the holder agreed to."""

@@ -1,9 +1,10 @@
 """A terminal's statement of one day as a file: written here without the centre, read elsewhere.
 
 The centre compares an institution (3201), and a large one has many terminals. So each writes what
-it has done, and one of them adds it all up. The file has numbers and amounts, no person and no card
-(Article 25). Its digest shows whether it was cut or edited. Where terminals have certificates, it
-is signed with the terminal's own, and no other file is taken.
+it has done, and one of them adds it all up. The file has numbers and amounts: no name, no card, and
+of the person no more than the number that 3202 asks for (Article 25). Its digest shows whether it
+was cut or edited. Where terminals have certificates, it is signed with the terminal's own, and no
+other file is taken.
 """
 
 from __future__ import annotations

@@ -9,16 +9,16 @@ repair there. Pure but for `reconcile` and `repair`, which ask the centre.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from enum import Enum
 from itertools import product
 
-from backend_client.channels.channel import SettlementChannel
+from backend_client.channels.channel import SettlementChannel, VisitNumbers
 from backend_client.codec import decode
 from backend_client.day_statement_messages import DayStatement, NumberStanding, Standing
-from backend_client.messages import Scheme, Settlement, Split
+from backend_client.messages import Enrolment, Scheme, Settlement, Split
 from backend_client.money_messages import Cancellation, DayTotal, Scope, StatementLine
 from terminal.centre import Centre
 from terminal.clock import SHANGHAI, local
@@ -184,7 +184,11 @@ def reconcile(
 
 
 def statement_of(
-    journal: Journal, day: date, institution: str, terminal_id: str, now: datetime
+    journal: Journal,
+    day: date,
+    terminal: Enrolment,
+    now: datetime,
+    visit_of: Callable[[Operation], VisitNumbers | None],
 ) -> DayStatement:
     """What the journal has of that day, as this terminal says it. Raises `StoreError`."""
     lines: list[StatementLine] = []
@@ -196,9 +200,14 @@ def statement_of(
         line = _line(operation, day)
         if line is None:
             others.append(NumberStanding(operation.number, "other_day"))
-        else:
-            lines.append(line)
-    return DayStatement(day, institution, terminal_id, now, tuple(lines), tuple(others))
+            continue
+        visit = visit_of(operation)
+        if visit is not None:
+            line = replace(line, visit_id=visit.visit_id, person_id=visit.person_id)
+        lines.append(line)
+    return DayStatement(
+        day, terminal.institution, terminal.terminal_id, now, tuple(lines), tuple(others)
+    )
 
 
 def is_early(statement: DayStatement) -> bool:
@@ -283,6 +292,7 @@ class _Whose:
 
     def __init__(self, statements: Sequence[DayStatement], journal: Journal) -> None:
         self._own = statements[0].terminal_id
+        self._done = {line.number for line in statements[0].lines}
         self._journal = journal
         self._lines = {line.booking: each.terminal_id for each in statements for line in each.lines}
         self._others = {
@@ -299,9 +309,13 @@ class _Whose:
         return replace(difference, terminal=terminal, repair=repair)
 
     def _of_centre(self, line: StatementLine) -> tuple[str | None, Repair]:
-        """Whose a booking is that no terminal has as done on that day."""
+        """Whose a booking is that no terminal has as done on that day.
+
+        Two terminals may have given the same number in the same second: a number that is done here
+        is another terminal's booking, or one that the centre has to explain.
+        """
         known = self._journal.find(line.number)
-        if known is not None:
+        if known is not None and line.number not in self._done:
             return self._own, _BY_STANDING[_standing(known.state)]
         if line.number in self._others:
             terminal, standing = self._others[line.number]

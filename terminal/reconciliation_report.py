@@ -41,7 +41,7 @@ _HEAD = (
     "中心现金 cash there",
     "处理 repair",
 )
-_MONEY = range(7, 15)
+_COUNT, _MONEY = 6, range(7, 15)
 _SUM_OF_TERMINAL = Text("终端合计", "sum of the terminal")
 _SUM_OF_INSTITUTION = Text("机构合计", "sum of the institution")
 _NEEDS_OTHERS = Text(
@@ -70,6 +70,7 @@ body { font: 14px/1.5 sans-serif; margin: 2em; color: #000; background: #fff }
 h1 { font-size: 20px } table { border-collapse: collapse; margin: 1em 0; width: 100% }
 th, td { border: 1px solid #444; padding: 4px 6px; text-align: left; vertical-align: top }
 td.money { text-align: right; white-space: nowrap } .bad { font-weight: bold }
+td.repair { min-width: 18em } h2 { font-size: 16px }
 .sign { margin-top: 3em; display: flex; gap: 4em } @page { size: A4 landscape; margin: 12mm }
 thead { display: table-header-group } tr { break-inside: avoid }
 """
@@ -102,10 +103,6 @@ def as_html(report: Report, institution: str) -> str:
         ("类型 type", "险种 insurance", "笔数 count", *_money_heads(), "结果 result"),
         (_total_cells(check) for check in report.totals if check.total.count or not check.agrees),
     )
-    rows = (
-        [_cell(v, money=i in _MONEY) for i, v in enumerate(_row(d))] for d in report.differences
-    )
-    lines = _table(_HEAD, rows) if report.differences else ""
     told_apart = "".join(f'<p class="bad">{escape(_both(note))}</p>' for note in notes(report))
     return (
         f'<!doctype html><html lang="zh"><head><meta charset="utf-8"><title>{escape(title)}</title>'
@@ -113,7 +110,7 @@ def as_html(report: Report, institution: str) -> str:
         f"<p>{escape(institution)}，终端 terminal {escape(names)}</p>"
         f'<p class="{"" if report.equal else "bad"}">{escape(verdict)}，'
         f"差异 differences: {len(report.differences)}</p>"
-        f"{told_apart}{totals}{_terminals(report)}{lines}"
+        f"{told_apart}{totals}{_terminals(report)}{_lines(report)}"
         '<div class="sign"><span>制表 prepared by: ____________</span>'
         "<span>复核 checked by: ____________</span><span>日期 date: ____________</span></div>"
         "</body></html>\n"
@@ -150,6 +147,19 @@ def _naming(note: Text, names: Iterable[str], report: Report) -> Text:
     return Text(f"{said.zh}：{'、'.join(names)}。", f"{said.en}: {', '.join(names)}.")
 
 
+def _lines(report: Report) -> str:
+    """The differences; on paper nobody counts that each is one."""
+    if not report.differences:
+        return ""
+    heads = [head for place, head in enumerate(_HEAD) if place != _COUNT]
+    rows = []
+    for difference in report.differences:
+        *values, repair = _row(difference)
+        cells = [_cell(v, money=i in _MONEY) for i, v in enumerate(values) if i != _COUNT]
+        rows.append([*cells, f'<td class="repair">{escape(repair)}</td>'])
+    return f"<h2>差异 differences</h2>{_table(heads, rows)}"
+
+
 def _terminals(report: Report) -> str:
     """The sums of each terminal; nothing where there is one."""
     if len(report.statements) == 1:
@@ -165,7 +175,7 @@ def _terminals(report: Report) -> str:
         ]
         sums = [total for total in totals_of(each.lines) if total.count]
         rows += [[*first, *_sum_cells(total)] for total in sums or (_NOTHING,)]
-    return _table((*heads, "笔数 count", *_money_heads()), rows)
+    return f"<h2>各终端 each terminal</h2>{_table((*heads, '笔数 count', *_money_heads()), rows)}"
 
 
 def _money_heads() -> tuple[str, ...]:

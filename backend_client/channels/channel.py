@@ -51,6 +51,14 @@ class Sent:
     reference: Reference = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class VisitNumbers:
+    """What a channel calls the visit and the person of an operation."""
+
+    visit_id: str
+    person_id: str = field(repr=False)
+
+
 class SettlementChannel(Protocol):
     """How bills are settled with one centre. Safe to share between threads.
 
@@ -102,6 +110,10 @@ class SettlementChannel(Protocol):
         self, day: date, ours: Sequence[StatementLine], scope: Scope = "terminal"
     ) -> tuple[StatementLine, ...]:
         """对明细账: the centre's lines of that day; it is told ours. The scope as in `agrees`."""
+        ...
+
+    def visit_of(self, reference: Reference) -> VisitNumbers | None:
+        """What a line of `statement` must carry of an operation; None where it needs nothing."""
         ...
 
     def sign_out(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from backend_client.channels.channel import Reference, Sent, Tried
+from backend_client.channels.channel import Reference, Sent, Tried, VisitNumbers
 from backend_client.client import BackendClient
 from backend_client.messages import (
     Bill,
@@ -77,6 +77,10 @@ class DirectChannel:
     ) -> tuple[StatementLine, ...]:
         """See `SettlementChannel`."""
         return self._client.money.lines(day, scope)
+
+    def visit_of(self, reference: Reference) -> VisitNumbers | None:  # noqa: ARG002 - none is asked
+        """See `SettlementChannel`."""
+        return None
 
     def sign_out(self) -> None:
         """Nobody signs in here."""

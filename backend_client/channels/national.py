@@ -13,7 +13,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from backend_client.calls import same
-from backend_client.channels.channel import Reference, Sent, Tried
+from backend_client.channels.channel import Reference, Sent, Tried, VisitNumbers
 from backend_client.codec import decode
 from backend_client.errors import BadMessage, NoAnswer, NoReply, Refused
 from backend_client.messages import (
@@ -203,7 +203,7 @@ class NationalChannel:
         """9101, 3202 and 9102: our lines as a file, and the file of what differs."""
         ask = self._interface.ask
         name = f"{day:%Y%m%d}.zip"
-        file = statement_file.packed(ours)
+        file = statement_file.sent(ours)
         sent = ask("9101", {"fsUploadIn": {"in": file, "filename": name}})
         sums = statement_file.sums(ours)
         info = ask(
@@ -219,7 +219,11 @@ class NationalChannel:
         )["fileinfo"]
         wanted = {"file_qury_no": info["file_qury_no"], "filename": info["filename"]}
         got = ask("9102", {"fsDownloadIn": wanted})["fsDownloadOut"]["out"]
-        return statement_file.theirs(ours, statement_file.unpacked(got))
+        return statement_file.theirs(ours, statement_file.differing(got))
+
+    def visit_of(self, reference: Reference) -> VisitNumbers | None:
+        """mdtrt_id and psn_no: 3202 wants them of every line."""
+        return VisitNumbers(reference["mdtrt_id"], reference["psn_no"])
 
     def sign_out(self) -> None:
         """9002. After it there is no further sign-in on that day."""

@@ -7,6 +7,7 @@ made and, as a refund, on the day it was taken back (facts 1.6).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import cast
 
@@ -21,10 +22,23 @@ from simulator.backoffice.schema import Operation, SettlementRow, Terminal
 from simulator.backoffice.terminals import Caller
 
 
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """A line, and the row of the operation that made it."""
+
+    line: StatementLine
+    operation: int
+
+
 def lines_of(
     session: Session, caller: Caller, day: date, scope: Scope
 ) -> tuple[StatementLine, ...]:
-    """The lines of one day, settlements first, each in the order of its booking.
+    """The lines of `bookings_of`."""
+    return tuple(each.line for each in bookings_of(session, caller, day, scope))
+
+
+def bookings_of(session: Session, caller: Caller, day: date, scope: Scope) -> tuple[Booking, ...]:
+    """What was booked on one day, settlements first, each in the order of its booking.
 
     They are those of the calling terminal or of all in its institution, whether it may see them
     or not.
@@ -45,17 +59,11 @@ def lines_of(
     made = query.where(SettlementRow.settled_at >= begin, SettlementRow.settled_at < end)
     taken_back = query.where(SettlementRow.reversed_at >= begin, SettlementRow.reversed_at < end)
     settled = [
-        _line(row, by.number, settlement_id(row), names[by.owner])
+        Booking(_line(row, by.number, settlement_id(row), names[by.owner]), by.id)
         for row, by, _ in session.execute(made)
     ]
     refunds = [
-        _line(
-            row,
-            by.number,
-            cancellation_id(by, cast(datetime, row.reversed_at)),
-            names[by.owner],
-            refund=True,
-        )
+        Booking(_refund(row, by, names[by.owner]), by.id)
         for row, _, by in session.execute(taken_back)
         if by is not None
     ]
@@ -96,13 +104,16 @@ def _total(refund: bool, scheme: Scheme, lines: Sequence[StatementLine]) -> DayT
     )
 
 
-def _line(
-    row: SettlementRow, number: str, identifier: str, terminal: str, *, refund: bool = False
-) -> StatementLine:
+def _refund(row: SettlementRow, by: Operation, terminal: str) -> StatementLine:
+    identifier = cancellation_id(by, cast(datetime, row.reversed_at))
+    return replace(_line(row, by.number, identifier, terminal), refund=True)
+
+
+def _line(row: SettlementRow, number: str, identifier: str, terminal: str) -> StatementLine:
     return StatementLine(
         number=number,
         settlement_id=identifier,
-        refund=refund,
+        refund=False,
         scheme=cast(Scheme, row.scheme),
         total_fen=row.total_fen,
         fund_fen=row.fund_fen + row.supplementary_fen + row.other_fund_fen,

@@ -78,12 +78,13 @@ def test_a_statement_comes_back_as_it_was_written(tmp_path: Path) -> None:
     assert read_all(written(tmp_path, OTHER, third), OWN, None) == (OTHER, third)
 
 
-def test_it_names_no_person_and_no_card(tmp_path: Path) -> None:
+@pytest.mark.article(25)
+def test_it_names_no_card_and_of_the_person_what_3202_asks_for_alone(tmp_path: Path) -> None:
     (file,) = written(tmp_path, OTHER)
     told = json.loads(file.read_text("utf-8"))["statement"]
     assert set(told) == {"day", "institution", "terminal_id", "written_at", "lines", "others"}
     assert set(told["lines"][0]) == {
-        *("number", "settlement_id", "refund", "scheme", "terminal"),
+        *("number", "settlement_id", "refund", "scheme", "terminal", "visit_id", "person_id"),
         *("total_fen", "fund_fen", "account_fen", "cash_fen"),
     }
     assert set(told["others"][0]) == {"number", "standing"}

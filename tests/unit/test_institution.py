@@ -40,6 +40,7 @@ from simulator.network import Fault
 from simulator.office import Office
 from simulator.scene import Scene
 from simulator.story import BEGINS
+from terminal.centre import reference_of
 from terminal.outcome import Done
 from terminal.policy import Function
 from terminal.reconciliation import (
@@ -176,6 +177,23 @@ def test_the_centre_names_the_terminal_of_a_line_that_it_alone_has(
     assert {line.number: line.terminal for line in told if line not in own(first)} == {
         own(second)[0].number: name(second)
     }
+
+
+def test_a_line_names_visit_and_person_for_3202_alone(place: Place, channel: str) -> None:
+    first, second = two_that_settled(place, channel)
+    (line,) = own(second)
+    told = first.terminal.centre.channel.statement(DAY, (), "institution")
+    (centres,) = [each for each in told if each == line]
+    for each in (line, centres):
+        named = (each.visit_id, each.person_id)
+        if channel == "direct":
+            assert named == (None, None)
+        else:
+            operation = second.terminal.journal.find(line.number)
+            assert operation is not None
+            reference = reference_of(operation)
+            assert named == (reference["mdtrt_id"], reference["psn_no"])
+            assert reference["psn_no"] not in repr(each)
 
 
 def test_a_terminal_enrolled_anew_is_told_by_its_new_name(place: Place, channel: str) -> None:
@@ -409,6 +427,30 @@ def test_what_another_day_has_as_done_is_never_reversed(place: Place, channel: s
         assert found(report) == {(name(scene), Differs.THEIRS_ONLY, Repair.OTHER_DAY)}
         assert repair(report, terminal.journal, terminal.centre) == 0
     assert agrees(scene, own(scene))
+
+
+def test_a_number_given_at_two_terminals_is_two_bookings(place: Place) -> None:
+    """Numbers begin anywhere and may meet; the centre's own number tells the bookings apart."""
+    scene = place("direct")
+    number = settle(scene)
+    (line,) = own(scene)
+    twin = replace(line, settlement_id="S999999", terminal="T000099", total_fen=line.total_fen + 1)
+
+    class Twins(DirectChannel):
+        """A centre with another terminal's booking under the same number."""
+
+        def statement(
+            self, day: date, ours: Sequence[StatementLine], scope: Scope = "terminal"
+        ) -> tuple[StatementLine, ...]:
+            return line, twin
+
+    terminal = scene.terminal
+    statement = terminal.day_statement(DAY)
+    report = reconcile(terminal.journal, Twins(terminal.client), statement, always_lines=True)
+    assert found(report) == {("T000099", Differs.THEIRS_ONLY, Repair.STATEMENT)}
+    assert repair(report, terminal.journal, terminal.centre) == 0
+    assert agrees(scene, own(scene))
+    assert terminal.journal.find(number) is not None
 
 
 # The report

@@ -488,4 +488,4 @@ def test_both_ledgers_agree_and_differ_to_the_fen(scene: Scene) -> None:
 @given(st.binary(max_size=80) | st.text(max_size=80).map(str.encode))
 def test_any_file_is_rows_or_a_bad_message(data: bytes) -> None:
     with contextlib.suppress(BadMessage):
-        statement_file.unpacked(data.decode("latin-1"))
+        statement_file.differing(data.decode("latin-1"))

@@ -11,13 +11,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from backend_client.day_statement_messages import DayStatement
 from backend_client.money_messages import StatementLine
 from backend_client.national.envelope import PATH
-from backend_client.national.statement_file import Row, pack, packed, theirs, unpacked
 from simulator.backoffice.seed import DEVELOPMENT_CODE
 from simulator.card.card import SimulatedCard
 from simulator.card.profile import load_profile
@@ -125,26 +122,6 @@ def test_a_settlement_and_its_refund_are_two_lines() -> None:
     assert compare(ours, ours) == ()
 
 
-@given(st.lists(st.integers(0, 40), unique=True), st.lists(st.integers(0, 40), unique=True))
-def test_the_file_of_differences_leads_back_to_the_centres_lines(
-    ours: list[int], centre: list[int]
-) -> None:
-    mine = tuple(line(number) for number in ours)
-    its = {number: line(number, total=1_000 + number % 2) for number in centre}
-    rows = [Row(each, "2") for n, each in zip(ours, mine, strict=True) if n not in its]
-    rows += [
-        Row(each, "3" if n in ours else "1")
-        for n, each in its.items()
-        if n not in ours or each != line(n)
-    ]
-    assert set(theirs(mine, unpacked(pack(rows)))) == set(its.values())
-
-
-def test_a_file_comes_back_as_it_went() -> None:
-    lines = (line(1), line(2, refund=True), line(3, total=1))
-    assert tuple(row.line for row in unpacked(packed(lines))) == lines
-
-
 def test_totals_are_by_type_and_insurance_also_where_nothing_happened() -> None:
     totals = {(t.refund, t.scheme): t for t in totals_of([line(1), line(2), line(3, refund=True)])}
     assert len(totals) == 4
@@ -223,6 +200,16 @@ def test_what_the_centre_has_is_never_voided_here(scene: Scene) -> None:
     kept = scene.terminal.journal.find(number)
     assert kept is not None
     assert kept.state is State.CONFIRMED
+
+
+def test_a_number_that_another_terminal_has_given_too_is_left_to_it(scene: Scene) -> None:
+    number = serve(scene, Function.SETTLEMENT, BILL, True)
+    scene.terminal.client.reverse(number)
+    report = today(scene)
+    (own,) = report.differences
+    others = replace(report, differences=(replace(own, terminal="T000099"),))
+    assert repair(others, scene.terminal.journal, scene.terminal.centre) == 0
+    assert repair(report, scene.terminal.journal, scene.terminal.centre) == 1
 
 
 # The report

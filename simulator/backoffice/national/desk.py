@@ -7,8 +7,8 @@ are accepted once by their msgid, which is the terminal's operation number.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Mapping
-from datetime import date, datetime, timedelta
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any, cast
 
 from sqlalchemy import select
@@ -16,8 +16,7 @@ from sqlalchemy.orm import Session
 
 from backend_client.codec import canonical, encode
 from backend_client.messages import CardRef, Scheme, Settlement
-from backend_client.money_messages import Cancellation, Scope, StatementLine
-from backend_client.national import statement_file
+from backend_client.money_messages import Cancellation
 from backend_client.national.envelope import Asked
 from backend_client.national.fields import write
 from backend_client.national.split import (
@@ -28,8 +27,7 @@ from backend_client.national.split import (
     scheme_of,
     setlinfo_of,
 )
-from backend_client.national.statement_file import Row
-from backend_client.national.transactions import EQUAL, REFUND
+from backend_client.national.transactions import REFUND
 from simulator.backoffice.accounts import account_of
 from simulator.backoffice.bills import Bills
 from simulator.backoffice.database import Database
@@ -40,11 +38,11 @@ from simulator.backoffice.ledger import Due, Ledger, cancellation_id, settlement
 from simulator.backoffice.listings import card_in_use
 from simulator.backoffice.money_schema import (
     NationalSignInRow,
-    StatementFileRow,
     UploadRow,
     VisitRow,
     VisitSettlementRow,
 )
+from simulator.backoffice.national.reconciling import Reconciling
 from simulator.backoffice.national.visits import Visits, person_no, visit_no
 from simulator.backoffice.operations import Operations
 from simulator.backoffice.provisional import as_message, open_visit
@@ -58,15 +56,11 @@ from simulator.backoffice.schema import (
     Operation,
     SettlementRow,
 )
-from simulator.backoffice.statements import lines_of, totals_of
-from simulator.backoffice.terminals import Caller, Task
+from simulator.backoffice.terminals import Caller
 from simulator.backoffice.vault import Vault
 
-FILE_LIFETIME = timedelta(days=1)
-_UNEQUAL = "000001"
 _INSURED, _NOT_INSURED = "1", "2"
 Output = dict[str, Any]
-Booking = tuple[str, str, bool]
 
 
 class NationalDesk:
@@ -95,6 +89,7 @@ class NationalDesk:
         self._vault = vault
         self._random = random
         self._visits = Visits(bills, vault)
+        reconciling = Reconciling(database, now, vault)
         self._answers: Mapping[str, Callable[[Caller, Asked], Output]] = {
             "9001": self._sign_in,
             "9002": self._sign_out,
@@ -108,11 +103,11 @@ class NationalDesk:
             "2207": self._settle,
             "2208": self._cancel,
             "2601": self._reverse,
-            "3201": self._totals,
-            "3202": self._compare,
+            "3201": reconciling.totals,
+            "3202": reconciling.compare,
             "5203": self._settlements,
-            "9101": self._take_file,
-            "9102": self._give_file,
+            "9101": reconciling.take_file,
+            "9102": reconciling.give_file,
         }
 
     def answer(self, caller: Caller, asked: Asked) -> Output:
@@ -331,66 +326,6 @@ class NationalDesk:
         made = [each for each in found if isinstance(each, Settlement | Cancellation)]
         return {"setlinfo": [self._made(caller, each) for each in made]}
 
-    def _totals(self, caller: Caller, asked: Asked) -> Output:
-        """3201, of the whole institution, as the envelope names it: it tells equal or not."""
-        values = asked.input["data"]
-        refund = values.get("refd_setl_flag") == REFUND
-        key = (refund, scheme_of(values["insutype"]))
-        with self._database.transaction() as session:
-            totals = totals_of(self._on_day(session, caller, values))
-        mine = next((each for each in totals if (each.refund, each.scheme) == key), None)
-        theirs = tuple(
-            values[name]
-            for name in (
-                "fixmedins_setl_cnt",
-                "medfee_sumamt",
-                "fund_pay_sumamt",
-                "acct_pay",
-            )
-        )
-        ours = (0, 0, 0, 0)
-        if mine is not None:
-            ours = (mine.count, mine.total_fen, mine.fund_fen, mine.account_fen)
-        equal = ours == theirs
-        said = "平" if equal else "不平"
-        return {"stmtinfo": {"stmt_rslt": EQUAL if equal else _UNEQUAL, "stmt_rslt_dscr": said}}
-
-    def _compare(self, caller: Caller, asked: Asked) -> Output:
-        """3202: the file of what differs from the file that was sent.
-
-        The institution's lines are compared; who has no right to those of other terminals is
-        shown its own, and what the centre has not got.
-        """
-        values = asked.input["data"]
-        with self._database.transaction() as session:
-            now = self._now()
-            sent = self._file(session, caller, values["file_qury_no"], now)
-            rows = statement_file.unpacked(sent)
-            theirs = {row.line.booking: row.line for row in rows}
-            mine = {line.booking: line for line in self._on_day(session, caller, values)}
-            differing = _differing(mine, theirs)
-            if Task.INSTITUTION not in caller.role.tasks:
-                own = {line.booking for line in self._on_day(session, caller, values, "terminal")}
-                differing = [row for row in differing if _is_shown(row, own)]
-            name = f"result-{values['stmt_begndate']:%Y%m%d}.zip"
-            packed = statement_file.pack(differing)
-            row = self._keep(session, caller, name, packed, now)
-            info = {"file_qury_no": str(row.id), "filename": name, "dld_endtime": row.until}
-            return {"fileinfo": info}
-
-    def _take_file(self, caller: Caller, asked: Asked) -> Output:
-        """9101."""
-        values = asked.input["fsUploadIn"]
-        with self._database.transaction() as session:
-            row = self._keep(session, caller, values["filename"], values["in"], self._now())
-            return {"fsUploadOut": {"file_qury_no": str(row.id)}}
-
-    def _give_file(self, caller: Caller, asked: Asked) -> Output:
-        """9102."""
-        wanted = asked.input["fsDownloadIn"]["file_qury_no"]
-        with self._database.transaction() as session:
-            return {"fsDownloadOut": {"out": self._file(session, caller, wanted, self._now())}}
-
     def _card(self, session: Session, values: Mapping[str, Any], now: datetime) -> Card:
         """The card that is the medium. Raises `Refused`."""
         ref = CardRef(values["card_sn"], values["mdtrt_cert_no"])
@@ -471,36 +406,6 @@ class NationalDesk:
         link, row, visit = session.execute(query).one()
         return link, row, visit
 
-    def _on_day(
-        self,
-        session: Session,
-        caller: Caller,
-        values: Mapping[str, Any],
-        scope: Scope = "institution",
-    ) -> tuple[StatementLine, ...]:
-        """The institution's lines of the day asked about. Raises `Refused`."""
-        begin: date = values["stmt_begndate"]
-        if values["stmt_enddate"] != begin:
-            raise Refused(Refusal.BAD_REQUEST, detail="one day at a time")
-        return lines_of(session, caller, begin, scope)
-
-    def _keep(
-        self, session: Session, caller: Caller, name: str, file: str, now: datetime
-    ) -> StatementFileRow:
-        row = StatementFileRow(owner=caller.owner, name=name, sealed=b"", until=now + FILE_LIFETIME)
-        session.add(row)
-        session.flush()
-        row.sealed = self._vault.seal(file, "statement_files", str(row.id))
-        return row
-
-    def _file(self, session: Session, caller: Caller, number: str, now: datetime) -> str:
-        """The terminal's own file of that number. Raises `Refused` FILE_UNKNOWN."""
-        known = number.isascii() and number.isdecimal()
-        row = session.get(StatementFileRow, int(number)) if known else None
-        if row is None or row.owner != caller.owner or now >= row.until:
-            raise Refused(Refusal.FILE_UNKNOWN)
-        return str(self._vault.open(row.sealed, "statement_files", str(row.id)))
-
 
 def _provisional(session: Session, bill: BillRow, values: Mapping[str, Any]) -> UploadRow | None:
     """The provisional visit that `exp_content` names, if any. Raises `Refused`."""
@@ -532,23 +437,3 @@ def _whose(visit: VisitRow, insutype: str) -> Output:
 
 def _negative(name: str, value: object) -> object:
     return -value if isinstance(value, int) and name != "balc" else value
-
-
-def _differing(
-    mine: Mapping[Booking, StatementLine], theirs: Mapping[Booking, StatementLine]
-) -> list[Row]:
-    """What differs, with the centre's amounts where it has some."""
-    rows = [
-        Row(line, statement_file.AMOUNTS if key in theirs else statement_file.CENTRE_ONLY)
-        for key, line in mine.items()
-        if theirs.get(key) != line
-    ]
-    rows += [
-        Row(line, statement_file.SENDER_ONLY) for key, line in theirs.items() if key not in mine
-    ]
-    return rows
-
-
-def _is_shown(row: Row, own: Collection[Booking]) -> bool:
-    """Whether a row is about the caller's own lines, or about none of the centre's."""
-    return row.result == statement_file.SENDER_ONLY or row.line.booking in own
