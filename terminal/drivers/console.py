@@ -35,13 +35,15 @@ from terminal.text import Text
 _LEAVE = {"q", "quit", "取消"}
 _YES = {"y", "yes", "是"}
 _NO = {"n", "no", "否"}
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class ConsoleDriver:
     """Shows screens on `console`; `read_line` and `read_pin` bring what was typed.
 
     `read_line` raises EOFError at the end of the input, which cancels. Ctrl-C cancels too, except
-    while money moves: then it waits, saying so, until the section is over.
+    while money moves: then it waits, saying so, until the section is over. So do the signals that
+    end a program, as when its window is closed.
     """
 
     def __init__(
@@ -156,28 +158,29 @@ class ConsoleDriver:
         self._interrupts.release()
 
 
+_Handler = Callable[[int, FrameType | None], object] | int | None
+
+
 class _HeldInterrupts:
-    """Ctrl-C between `hold` and `release` is noted instead of raised."""
+    """Ctrl-C, and what else ends a program, is noted between `hold` and `release`, not obeyed."""
 
     def __init__(self, tell: Callable[[], None]) -> None:
         self._tell = tell
         self._noted = False
-        self._before: Callable[[int, FrameType | None], object] | int | None = None
-        self._holding = False
+        self._before: dict[int, _Handler] = {}
 
     def hold(self) -> None:
         # Only the main thread hears signals, and only it may set who hears them.
-        if not self._holding and threading.current_thread() is threading.main_thread():
+        if not self._before and threading.current_thread() is threading.main_thread():
             self._noted = False
-            self._before = signal.signal(signal.SIGINT, self._note)
-            self._holding = True
+            self._before = {each: signal.signal(each, self._note) for each in _ENDING}
 
     def release(self) -> bool:
-        """End the holding; whether Ctrl-C was pressed during it."""
-        if not self._holding:
+        """End the holding; whether one came during it."""
+        if not self._before:
             return False
-        signal.signal(signal.SIGINT, self._before)
-        self._holding = False
+        while self._before:
+            signal.signal(*self._before.popitem())
         return self._noted
 
     def _note(self, _signal: int, _frame: FrameType | None) -> None:

@@ -17,6 +17,7 @@ from terminal.flow import Flow, choice
 from terminal.functions.commit import agreed_upon, commit, give_up, unfinished
 from terminal.functions.earlier import earlier, told
 from terminal.functions.entry import let_in_with_pin
+from terminal.functions.provisional_visits import PAID_FEN, returned_now
 from terminal.functions.receipts import receipt_of
 from terminal.outcome import Done, Outcome, Refused
 from terminal.policy import Function
@@ -68,9 +69,11 @@ def _when(settlement: Settlement) -> Text:
 
 def _taken_back(visit: Visit, chosen: Operation, settlement: Settlement) -> Flow:
     what = {"settlement_number": chosen.number, "settlement_id": settlement.settlement_id}
+    paid = _paid_at_visit(chosen)
     prepared = visit.journal.prepare(Kind.CANCELLATION, visit.card_ref, what)
     split = settlement.split
-    amounts = (Row(_BACK, money(split.cash_fen)), Row(_IN_ALL, money(split.total_fen)))
+    back = returned_now(split.cash_fen, paid[PAID_FEN]) if paid else ((_BACK, split.cash_fen),)
+    amounts = tuple(Row(label, money(fen)) for label, fen in (*back, (_IN_ALL, split.total_fen)))
     screen = Confirm(_CONFIRM, (given_back_section(split),), _YES, _NO, amounts=amounts)
     refused = yield from agreed_upon(visit, Function.CANCELLATION, prepared, screen, _TAKING_BACK)
     return refused or _committed(visit, chosen, settlement, prepared)
@@ -88,10 +91,15 @@ def _committed(
         prepared,
         request,
         lambda cancel: channel.cancel(cancel, reference),
-        {CHANNEL: channel.name, REFERENCE: dict(reference)},
+        {CHANNEL: channel.name, REFERENCE: dict(reference), **_paid_at_visit(chosen)},
     )
     failed = unfinished(visit, operation, receipt_follows=True)
     if failed is not None:
         return failed
     give_up(channel, reference)
     return Done(_DONE, receipt_of(visit.place, operation), lambda: told(visit, operation))
+
+
+def _paid_at_visit(settled: Operation) -> dict[str, int]:
+    """What its holder had paid at the visit that was registered offline, if it is of one."""
+    return {PAID_FEN: settled.payload[PAID_FEN]} if PAID_FEN in settled.payload else {}

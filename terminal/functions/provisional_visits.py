@@ -2,6 +2,7 @@
 
 Which of the registered visits a bill is for is the holder's to say; the centre settles each once.
 What was paid then is shown beside what is due now; the difference is between holder and cash desk.
+Taken back, the visit is open again, and what was paid then is still paid for it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,11 @@ from terminal.text import Text
 from terminal.upload import upload_all
 from terminal.visit import Visit
 
+PAID_FEN = "provisional_paid_fen"
+"""Where the journal keeps with a settlement what was paid at its visit, in fen."""
+
+Amounts = tuple[tuple[Text, int], ...]
+
 _WHICH = Text(
     "这张账单是哪次脱网登记的就诊？",
     "Is this the bill of a visit that was registered while the network was away?",
@@ -30,6 +36,9 @@ _WHEN = Text("就诊时间", "When")
 PAID_THEN = Text("当时已付", "Paid then")
 _DUE = Text("现在应付", "To be paid now")
 _BACK = Text("应退还", "To be given back")
+_STAYS = Text("当时已付，仍计入该次就诊", "Paid then, and still paid for that visit")
+_RETURNED = Text("现在退给您", "To be given back now")
+_HANDED_BACK = Text("请您交还", "To be handed back by you")
 _DETAIL = Text("已付 {paid}", "paid {paid}")
 
 
@@ -67,12 +76,20 @@ def visit_amounts(trial: Trial) -> tuple[Row, ...]:
     visit, split = trial.provisional, trial.split
     if visit is None:
         return ()
-    left = split.cash_fen - visit.paid_fen
-    return (
-        split_amounts(split)[0],
-        Row(PAID_THEN, money(visit.paid_fen)),
-        Row(_DUE if left >= 0 else _BACK, money(abs(left))),
-    )
+    now = due_now(split.cash_fen, visit.paid_fen)
+    return (split_amounts(split)[0], *(Row(label, money(fen)) for label, fen in now))
+
+
+def due_now(cash_fen: int, paid_fen: int) -> Amounts:
+    """What was paid at the visit, and what is left of the holder's own part: to pay or to get."""
+    left = cash_fen - paid_fen
+    return (PAID_THEN, paid_fen), (_DUE if left >= 0 else _BACK, abs(left))
+
+
+def returned_now(cash_fen: int, paid_fen: int) -> Amounts:
+    """The same when it is taken back: only what was paid, or given back, at the settlement."""
+    left = cash_fen - paid_fen
+    return (_STAYS, paid_fen), (_RETURNED if left >= 0 else _HANDED_BACK, abs(left))
 
 
 def visit_line(number: str | None) -> tuple[ReceiptLine, ...]:

@@ -11,7 +11,14 @@ from backend_client.codec import decode
 from backend_client.messages import Settlement
 from backend_client.money_messages import BenefitReceipt, Cancellation, ContributionPayment
 from terminal.clock import local
-from terminal.functions.provisional_visits import PAID_THEN, visit_line
+from terminal.functions.provisional_visits import (
+    PAID_FEN,
+    PAID_THEN,
+    Amounts,
+    due_now,
+    returned_now,
+    visit_line,
+)
 from terminal.receipt import Receipt, ReceiptLine
 from terminal.sections import KINDS, given_back_lines, split_lines
 from terminal.store.journal import Kind, Operation, State
@@ -102,6 +109,7 @@ def _cancellation_lines(operation: Operation) -> tuple[ReceiptLine, ...]:
         ReceiptLine(Text("原结算编号", "Settlement"), made.settlement_id),
         ReceiptLine(Text("撤销编号", "Cancellation"), made.cancellation_id),
         *given_back_lines(made.split),
+        *_at_visit(operation, made.split.cash_fen, returned_now),
         ReceiptLine.amount(Text("账户余额", "Account balance after"), accounts),
     )
 
@@ -161,7 +169,18 @@ def _receipt(place: str, operation: Operation, department: str | None) -> Receip
         ReceiptLine(Text("结算编号", "Settlement"), settlement.settlement_id),
         *visit_line(settlement.provisional_number),
         *split_lines(settlement.split),
+        *_at_visit(operation, settlement.split.cash_fen, due_now),
         ReceiptLine.amount(Text("账户余额", "Account balance after"), accounts),
     )
     settled_at = local(settlement.settled_at)
     return Receipt(_RECEIPT, settlement.number, settled_at, place, lines, (_KEEP,))
+
+
+def _at_visit(
+    operation: Operation, cash_fen: int, parts: Callable[[int, int], Amounts]
+) -> tuple[ReceiptLine, ...]:
+    """What was paid at the visit registered offline, and what is left; nothing without one."""
+    if PAID_FEN not in operation.payload:
+        return ()
+    before, now = parts(cash_fen, operation.payload[PAID_FEN])
+    return ReceiptLine.amount(*before), ReceiptLine.amount(*now, strong=True)

@@ -16,6 +16,7 @@ from terminal.functions.commit import abandon, commit, give_up, unfinished
 from terminal.functions.earlier import earlier, told
 from terminal.functions.entry import admitted, let_in_with_pin
 from terminal.functions.provisional_visits import (
+    PAID_FEN,
     chosen_visit,
     hand_in,
     visit_amounts,
@@ -126,14 +127,15 @@ def _settled(visit: Visit, bill: Bill, registered: ProvisionalVisit | None) -> F
 def _committed(visit: Visit, bill: Bill, prepared: Operation, tried: Tried) -> Outcome:
     """Settle exactly what was agreed to."""
     channel, reference, trial = visit.channel, tried.reference, tried.trial
-    registered = None if trial.provisional is None else trial.provisional.number
+    of = trial.provisional
+    registered, paid = (None, {}) if of is None else (of.number, {PAID_FEN: of.paid_fen})
     request = ConfirmRequest(prepared.number, visit.card_ref, bill.bill_id, trial.split, registered)
     operation = commit(
         visit,
         prepared,
         request,
         lambda confirm: channel.confirm(confirm, reference),
-        {CHANNEL: channel.name, REFERENCE: dict(reference)},
+        {CHANNEL: channel.name, REFERENCE: dict(reference), **paid},
     )
     failed = unfinished(visit, operation, receipt_follows=True)
     if failed is not None:

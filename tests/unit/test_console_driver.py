@@ -187,24 +187,25 @@ def test_a_pin_that_is_none_is_asked_for_again() -> None:
     assert "123456" not in face.text
 
 
-def test_ctrl_c_waits_for_the_end_of_a_section() -> None:
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_what_ends_a_program_waits_for_the_end_of_a_section(ending: signal.Signals) -> None:
     face = Face()
     steps: list[str] = []
 
     def flow() -> Flow:
         yield from committing("提交", "committing")
-        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), ending)
         steps.append("recorded")
         return Done(TITLE)
 
-    before = signal.getsignal(signal.SIGINT)
+    before = signal.getsignal(ending)
     assert drive(flow(), face.driver) == Done(TITLE)
     assert steps == ["recorded"]
     assert "Finishing first" in face.text
     with pytest.raises(Cancelled):
         face.driver.show(Message(TITLE))
     assert "My title" in face.text, "what came of it is shown all the same"
-    assert signal.getsignal(signal.SIGINT) is before
+    assert signal.getsignal(ending) is before
 
 
 def test_closing_gives_ctrl_c_back() -> None:

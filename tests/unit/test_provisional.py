@@ -157,6 +157,31 @@ def test_who_takes_the_settlement_back_finds_the_visit_open_again(scene: Scene) 
     slip(serve(scene, Function.SETTLEMENT, PIN, BILL, number, True))
 
 
+def amounts_of(receipt: Receipt) -> dict[str, str]:
+    return {line.label.en: line.value for line in receipt.lines}
+
+
+@pytest.mark.parametrize("paid", ["30", "0", "9999"])
+def test_what_was_paid_at_the_visit_is_given_back_by_nobody_twice(scene: Scene, paid: str) -> None:
+    """It stays paid for the visit, and counts when that is settled again."""
+    number = register(scene, paid)
+    done = slip(serve(scene, Function.SETTLEMENT, PIN, BILL, number, True))
+    (settled,) = settlements(scene)
+    left = settled.payload["split"]["cash_fen"] - int(paid) * 100
+    shown = f"¥ {abs(left) / 100:,.2f}"
+    now = "To be paid now" if left >= 0 else "To be given back"
+    assert amounts_of(done)["Paid then"] == f"¥ {int(paid):,}.00"
+    assert amounts_of(done)[now] == shown
+    back = slip(serve(scene, Function.CANCELLATION, PIN, done.number, True))
+    undone = "To be given back now" if left >= 0 else "To be handed back by you"
+    assert amounts_of(back)[undone] == shown
+    confirmed = asked(scene, Confirm)[-1]
+    assert isinstance(confirmed, Confirm)
+    assert {row.label.en: row.value.zh for row in confirmed.amounts}[undone] == shown
+    again = slip(serve(scene, Function.SETTLEMENT, PIN, BILL, number, True))
+    assert amounts_of(again)[now] == shown
+
+
 @pytest.mark.parametrize("fault", list(Fault), ids=lambda fault: fault.name)
 def test_whatever_is_lost_the_visit_is_settled_once(scene: Scene, fault: Fault) -> None:
     number = register(scene)
