@@ -67,7 +67,7 @@ class Visitor(ABC):
         self.at("ask_pin")
         for typed, digit in enumerate(pin, 1):
             self.press(f"key-{digit}")
-            expect(self.page.locator("#dots")).to_have_text("●" * typed, timeout=PATIENCE)
+            self.shows_digits(typed)
         self.press("enter")
 
     def text(self) -> str:
@@ -134,7 +134,11 @@ class Visitor(ABC):
 
     def shows_digits(self, count: int) -> None:
         """Wait until so many digits of a PIN are counted."""
-        expect(self.page.locator("#dots")).to_have_text("●" * count, timeout=PATIENCE)
+        self.page.wait_for_function(
+            "dots => document.querySelector('#dots')?.textContent.trim() === dots",
+            arg="●" * count,
+            timeout=PATIENCE,
+        )
 
     def note(self, zh: str, en: str) -> None:
         """Wait for a note that says this, in either language."""
