@@ -61,6 +61,19 @@ def test_a_world_that_waits_for_itself_is_found(monkeypatch: pytest.MonkeyPatch)
     assert signal.getsignal(signal.SIGALRM) is before
 
 
+def test_the_alarm_of_somebody_else_goes_on_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(standstill, "LIMIT", 50.0)
+    before = signal.setitimer(signal.ITIMER_REAL, 90.0)
+    try:
+        with standstill.moving():
+            inside, _ = signal.getitimer(signal.ITIMER_REAL)
+        after, _ = signal.getitimer(signal.ITIMER_REAL)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, *before)
+    assert 0 < inside <= 50
+    assert 50 < after <= 90
+
+
 def _replayed(seed: int, hash_seed: str) -> str:
     environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
     command = [sys.executable, "-m", "simulator.world", "--seed", str(seed)]
