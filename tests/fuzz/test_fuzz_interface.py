@@ -3,7 +3,7 @@
 Requests are made from the OpenAPI document that the back office serves: well-formed ones, ones that
 break it, and well-formed ones about cards and bills that there are. No answer is a 5xx, and none
 has a status, a media type, a header or a body that is not declared. SSCT_FUZZ_REQUESTS sets how
-many requests each route gets from each caller.
+many requests each route gets from each caller; a run that sets it asks over PostgreSQL too.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ from simulator.backoffice.staff import CardKey
 from simulator.clock import SHANGHAI, SimulatedClock
 
 REQUESTS = int(os.environ.get("SSCT_FUZZ_REQUESTS", "8"))
+DATABASES = ("sqlite", "postgresql") if "SSCT_FUZZ_REQUESTS" in os.environ else ("sqlite",)
 Case = schemathesis.Case[Any]
 CHECKS = [
     not_a_server_error,
@@ -75,10 +76,8 @@ class Present:
         await application(self.city.api)(scope, receive, send)
 
 
-def new_city() -> SampleCity:
-    city = SampleCity(
-        open_engine("sqlite://"), clock=SimulatedClock(BEGIN), random=Random(1).randbytes
-    )
+def new_city(url: str = "sqlite://") -> SampleCity:
+    city = SampleCity(open_engine(url), clock=SimulatedClock(BEGIN), random=Random(1).randbytes)
     city.card(1, current_fen=100_000, bills=[sample_bill("B1", 5000)])
     city.backoffice.clerks.apply_for(CardKey(sample_ref(1).card_id), Cause.NAME)
     return city
@@ -114,12 +113,13 @@ def about_what_there_is(case: Case) -> None:
 
 
 @pytest.fixture
-def city() -> Iterator[SampleCity]:
-    with (city := new_city()).backoffice:
+def city(database_url: str) -> Iterator[SampleCity]:
+    with (city := new_city(database_url)).backoffice:
         PRESENT.city = city
         yield city
 
 
+@pytest.mark.parametrize("new_database", DATABASES, indirect=True)
 @pytest.mark.parametrize("who", WHO)
 @pytest.mark.parametrize("path", ROUTES)
 def test_every_answer_is_declared(path: str, who: str, city: SampleCity) -> None:
