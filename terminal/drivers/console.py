@@ -35,7 +35,10 @@ from terminal.text import Text
 _LEAVE = {"q", "quit", "取消"}
 _YES = {"y", "yes", "是"}
 _NO = {"n", "no", "否"}
-_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_ENDING = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
+"""What ends a program; a window that closes says so by SIGHUP, where there is one."""
 
 
 class ConsoleDriver:
