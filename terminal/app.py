@@ -31,10 +31,11 @@ from terminal.admission import CardFacts, Decision
 from terminal.admitter import Admitter
 from terminal.centre import Centre
 from terminal.certificates import CertificateKeeper, NewKey
-from terminal.clock import Clock
+from terminal.clock import Clock, local
 from terminal.errand import Errand
 from terminal.errors import (
     ConfigurationError,
+    DayNotCome,
     OperationsOpen,
     RecordsUnsent,
     StoreDamaged,
@@ -272,11 +273,13 @@ class Terminal:
     def day_statement(self, day: date) -> DayStatement:
         """What this terminal has done on that day, for a reconciliation.
 
-        Raises `NotEnrolled` and `StoreError`.
+        Raises `NotEnrolled`, `StoreError`, and `DayNotCome` for a day that has not begun.
         """
         if self.identity is None:
             raise NotEnrolled("a statement names its terminal")
         now = self.clock.now()
+        if day > local(now).date():
+            raise DayNotCome(f"{day} has not come")
         return statement_of(self.journal, day, self.identity, now, self.centre.visit_of)
 
     def export_records(self) -> Iterator[str]:

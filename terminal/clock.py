@@ -5,12 +5,15 @@ Instants are timezone-aware. Days, hours and operation numbers are those of Shan
 
 from __future__ import annotations
 
+import re
 import time
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
+
+_DAY = re.compile(r"2[0-9]{3}-[0-9]{2}-[0-9]{2}")
 
 
 class Clock(Protocol):
@@ -53,3 +56,13 @@ def local(instant: datetime) -> datetime:
     if instant.tzinfo is None:
         raise ValueError("an instant needs a time zone")
     return instant.astimezone(SHANGHAI)
+
+
+def day_of(text: str) -> date:
+    """The day of this system's times (2000 to 2999) that is written YYYY-MM-DD.
+
+    Raises `ValueError`.
+    """
+    if _DAY.fullmatch(text) is None:
+        raise ValueError("a day is written YYYY-MM-DD")
+    return date.fromisoformat(text)

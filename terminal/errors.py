@@ -196,6 +196,15 @@ class RecordsUnsent(TerminalError):
     )
 
 
+class DayNotCome(ConfigurationError):
+    """A day that has not begun: that nothing differs says nothing of it."""
+
+    code = "DAY_NOT_COME"
+    zh = "这一天还没有到，不能对账。"
+    en = "That day has not come yet, so there is nothing to reconcile."
+    remedy = "Name today or a day that is over; if today is meant, look at this machine's clock."
+
+
 class StatementError(TerminalError):
     """Another terminal's statement of a day that must not be added up; the message names it."""
 

@@ -41,7 +41,7 @@ _HEAD = (
     "中心现金 cash there",
     "处理 repair",
 )
-_COUNT, _MONEY = 6, range(7, 15)
+_NAMES, _NUMBERS, _COUNT, _MONEY = range(1, 4), range(2, 4), 6, range(7, 15)
 _SUM_OF_TERMINAL = Text("终端合计", "sum of the terminal")
 _SUM_OF_INSTITUTION = Text("机构合计", "sum of the institution")
 _NEEDS_OTHERS = Text(
@@ -73,18 +73,25 @@ td.money { text-align: right; white-space: nowrap } .bad { font-weight: bold }
 td.repair { min-width: 18em } h2 { font-size: 16px }
 .sign { margin-top: 3em; display: flex; gap: 4em } @page { size: A4 landscape; margin: 12mm }
 thead { display: table-header-group } tr { break-inside: avoid }
+@media print {
+  body { font-size: 10px; margin: 0 } th, td { padding: 2px 3px } td.repair { min-width: 16em }
+  td.number { overflow-wrap: anywhere; min-width: 7em }
+}
 """
 
 
 def as_csv(report: Report) -> str:
     """The differences, one a row, with a byte order mark so that a spreadsheet reads Chinese.
 
+    A number of thirty digits is text to it and no number that it would round, since a tab is
+    before it; what came from the centre is never a formula.
+
     Where terminals were added up, the sums of each and of the institution follow.
     """
     text = io.StringIO()
     table = csv.writer(text)
     table.writerow(_HEAD)
-    table.writerows(_row(each) for each in report.differences)
+    table.writerows(_cells(_row(each)) for each in report.differences)
     if len(report.statements) > 1:
         for each in report.statements:
             sums = totals_of(each.lines)
@@ -155,7 +162,11 @@ def _lines(report: Report) -> str:
     rows = []
     for difference in report.differences:
         *values, repair = _row(difference)
-        cells = [_cell(v, money=i in _MONEY) for i, v in enumerate(values) if i != _COUNT]
+        cells = [
+            _cell(value, money=place in _MONEY, number=place in _NUMBERS)
+            for place, value in enumerate(values)
+            if place != _COUNT
+        ]
         rows.append([*cells, f'<td class="repair">{escape(repair)}</td>'])
     return f"<h2>差异 differences</h2>{_table(heads, rows)}"
 
@@ -210,6 +221,17 @@ def _row(difference: Difference) -> tuple[str, ...]:
     )
 
 
+def _cells(row: tuple[str, ...]) -> tuple[str, ...]:
+    """A row whose numbers and names a spreadsheet takes for what they are: text."""
+    return tuple(_as_text(value) if place in _NAMES else value for place, value in enumerate(row))
+
+
+def _as_text(name: str) -> str:
+    if name[:1].isdigit():
+        return f"\t{name}"
+    return name if name[:1].isalpha() or not name else f"'{name}"
+
+
 def _sum(what: Text, terminal: str, total: DayTotal) -> tuple[str, ...]:
     kind, name = _type(refund=total.refund), _both(SCHEME_NAMES[total.scheme])
     count = str(total.count)
@@ -232,8 +254,8 @@ def _both(text: Text) -> str:
     return f"{text.zh} {text.en}"
 
 
-def _cell(value: str, *, money: bool = False) -> str:
-    kind = ' class="money"' if money else ""
+def _cell(value: str, *, money: bool = False, number: bool = False) -> str:
+    kind = ' class="money"' if money else ' class="number"' if number else ""
     return f"<td{kind}>{escape(value)}</td>"
 
 

@@ -49,6 +49,7 @@ def run(args: Namespace) -> ExitCode:
     from terminal.reconciliation import reconcile, repair
     from terminal.store.identity import load_tls
 
+    _require_places(args.csv, args.html)
     with open_terminal(open_settings(args), proves_cards=False) as terminal:
         journal, channel = terminal.journal, terminal.centre.channel
         own = terminal.day_statement(args.day)
@@ -72,6 +73,15 @@ def _write(args: Namespace, report: Report, terminal: Terminal) -> None:
         _save(args.csv, as_csv(report))
     if args.html is not None:
         _save(args.html, as_html(report, terminal.institution_name))
+
+
+def _require_places(*files: Path | None) -> None:
+    """Raise `ConfigurationError` where a report cannot be written, before anything is mended."""
+    from terminal.errors import ConfigurationError
+
+    for file in files:
+        if file is not None and (file.is_dir() or not os.access(file.parent, os.W_OK | os.X_OK)):
+            raise ConfigurationError(f"{file} cannot be written: it needs a name in a directory")
 
 
 def _save(file: Path, text: str) -> None:

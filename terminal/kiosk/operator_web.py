@@ -22,7 +22,7 @@ from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 from backend_client.errors import BackendError
-from terminal.clock import local
+from terminal.clock import day_of, local
 from terminal.devices.protocols import Printer
 from terminal.errors import ConfigurationError, TerminalError, explain
 from terminal.kiosk.guard import Guard
@@ -139,7 +139,7 @@ class OperatorWeb:
         if not asked:
             return self._show("reconciliation", day="", report=None, said="")
         try:
-            day = date.fromisoformat(asked)
+            day = day_of(asked)
             report = await run_in_threadpool(self._reconciled, day)
         except ValueError:
             said = "日期不对。 Not a day: YYYY-MM-DD."

@@ -103,9 +103,29 @@ def test_what_is_no_amount_is_refused(amount: str, capsys: pytest.CaptureFixture
     assert "12.50" in capsys.readouterr().err
 
 
-def test_what_is_no_day_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    "day",
+    ["2026-02-30", "20260316", "2026-W12-1", "0001-01-01", "9999-12-31", "２０２６-01-01"],
+)
+def test_what_is_no_day_is_refused(day: str, capsys: pytest.CaptureFixture[str]) -> None:
     from terminal.cli import main
 
     with pytest.raises(SystemExit):
-        main(["reconcile", "2026-02-30"])
+        main(["reconcile", day])
     assert "YYYY-MM-DD" in capsys.readouterr().err
+
+
+def test_a_report_without_a_place_is_refused_before_anything_is_mended(
+    enrolled: None,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setattr("terminal.reconciliation.reconcile", None)
+    for option in ("--csv", "--html"):
+        for nowhere in (tmp_path, tmp_path / "none" / "x"):
+            asked = ("reconcile", "2026-03-16", "--repair", option, str(nowhere))
+            assert ssct(monkeypatch, *asked) == ExitCode.USAGE
+            assert "cannot be written" in capsys.readouterr().err
+    assert ssct(monkeypatch, "reconcile", "2999-01-01") == ExitCode.USAGE
+    assert "DAY_NOT_COME" in capsys.readouterr().err

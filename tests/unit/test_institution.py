@@ -401,15 +401,15 @@ def test_what_another_day_has_as_done_is_never_reversed(place: Place, channel: s
     """The centre may put a settlement on another day than its answer told the terminal."""
     scene, clerk = place(channel), place(channel)
     number = settle(scene)
-    tomorrow = DAY + timedelta(days=1)
+    yesterday = DAY - timedelta(days=1)
     standing = {
-        other.number: other.standing for other in scene.terminal.day_statement(tomorrow).others
+        other.number: other.standing for other in scene.terminal.day_statement(yesterday).others
     }
     assert standing == {number: "other_day"}
     line = own(scene)[0]
 
     class Misdated(DirectChannel):
-        """A centre that has the line on the next day."""
+        """A centre that has the line on the day before."""
 
         def agrees(self, day: date, total: DayTotal, scope: Scope = "terminal") -> bool:
             return False
@@ -421,9 +421,11 @@ def test_what_another_day_has_as_done_is_never_reversed(place: Place, channel: s
 
     for here, others in ((scene, ()), (clerk, (scene,))):
         terminal = here.terminal
-        statements = [other.terminal.day_statement(tomorrow) for other in others]
+        statements = [other.terminal.day_statement(yesterday) for other in others]
         misdated = Misdated(terminal.client)
-        report = reconcile(terminal.journal, misdated, terminal.day_statement(tomorrow), statements)
+        report = reconcile(
+            terminal.journal, misdated, terminal.day_statement(yesterday), statements
+        )
         assert found(report) == {(name(scene), Differs.THEIRS_ONLY, Repair.OTHER_DAY)}
         assert repair(report, terminal.journal, terminal.centre) == 0
     assert agrees(scene, own(scene))

@@ -24,6 +24,7 @@ from simulator.embedded import embedded_scene
 from simulator.network import Fault
 from simulator.scene import Scene
 from simulator.story import BEGINS
+from terminal.errors import DayNotCome
 from terminal.outcome import Done
 from terminal.policy import Function
 from terminal.reconciliation import (
@@ -223,9 +224,26 @@ def test_the_report_is_a_table_and_a_page() -> None:
     assert len(rows) == 4
     assert len({len(row) for row in rows}) == 1
     assert rows[2][7:9] == ["10.00", "20.00"]
+    assert {row[2][:1] for row in rows[1:]} == {"\t"}  # thirty digits, which a sheet would round
     page = as_html(report, "第一医院 <b>")
     assert "&lt;b&gt;" in page
     assert "<b>" not in page
     assert page.count("<tr>") == 5
     assert "src=" not in page
     assert "href=" not in page
+
+
+def test_what_the_centre_names_a_settlement_is_no_formula_in_a_spreadsheet() -> None:
+    names = ("=HYPERLINK(1)", "+1", "-1", "@x")
+    centre = [replace(line(n), settlement_id=name) for n, name in enumerate(names)]
+    own = DayStatement(DAY, "990100000101", "T000001", BEGINS, (), ())
+    text = as_csv(Report(DAY, (), (own,), compare((), centre)))
+    rows = list(csv.reader(io.StringIO(text.removeprefix("\ufeff"))))[1:]
+    assert [row[3] for row in rows] == [f"'{name}" for name in names]
+
+
+def test_a_day_that_has_not_begun_is_not_reconciled(scene: Scene) -> None:
+    """Nothing differs on it, which would read as if both ledgers agreed."""
+    with pytest.raises(DayNotCome):
+        scene.terminal.day_statement(DAY + timedelta(days=1))
+    assert scene.terminal.day_statement(DAY).lines == ()
