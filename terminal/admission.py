@@ -291,7 +291,7 @@ def _version(case: _Case) -> _Stop | None:
 def _dates(case: _Case) -> _Stop | None:
     """First and last day, both included, by the Shanghai calendar (facts 3.2, tags 05 and 06)."""
     if not case.context.clock_trusted:
-        if case.function.is_value:
+        if case.function.needs_clock:
             return _Stop(Reason.CLOCK_UNTRUSTED)
         case.remarks.append(REMARK_CLOCK_UNTRUSTED)
         return None

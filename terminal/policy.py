@@ -40,6 +40,11 @@ class Function(StrEnum):
         """Whether it moves money or changes the card's standing at the centre."""
         return self in _VALUE
 
+    @property
+    def needs_clock(self) -> bool:
+        """Whether nothing comes of it by a clock that is wrong: value, and a visit's time."""
+        return self.is_value or self is Function.PROVISIONAL
+
 
 _VALUE = frozenset(
     {

@@ -418,7 +418,7 @@ def test_the_last_day_ends_at_midnight_in_shanghai() -> None:
 
 def test_with_an_untrusted_clock_value_stops_and_reading_goes_on() -> None:
     case = GOOD.but(clock_trusted=False, expires=date(2020, 1, 1))
-    for function in MONEY:
+    for function in (*MONEY, Function.PROVISIONAL):  # whose bill is found by the visit's day
         assert reason(case.decide(function)) is Reason.CLOCK_UNTRUSTED
     for function in (Function.READ, Function.QUERY):
         decision = case.decide(function)
