@@ -363,11 +363,15 @@ class Journal:
         return tuple(self._operation(row._asdict()) for row in rows)
 
     def settled(self, card_id: str, at_most: int = 20) -> tuple[Operation, ...]:
-        """The card's settlements that stand and are not being taken back, newest first."""
+        """The card's settlements of this institution that stand and are not being taken back.
+
+        Newest first. Another institution's are not this terminal's to take back any more.
+        """
         query = (
             select(operation)
             .where(operation.c.card_index == self._store.index(card_id))
             .where(operation.c.kind.in_([Kind.SETTLEMENT.value, Kind.CANCELLATION.value]))
+            .where(operation.c.number.startswith(self.institution, autoescape=True))
             .order_by(operation.c.prepared_at.desc(), operation.c.number.desc())
         )
         with self._store.reading() as connection:

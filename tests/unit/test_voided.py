@@ -69,12 +69,13 @@ def test_a_holder_with_a_receipt_is_told_once_that_it_was_voided(scene: Scene, k
     assert number in message.body[1].en
 
 
-def test_what_was_settled_for_another_institution_is_not_reconciled_with_this_ones(
-    scene: Scene,
-) -> None:
-    """Its centre does not know the numbers of the other: `--repair` would void them."""
+def test_what_was_settled_for_another_institution_is_left_to_it(scene: Scene) -> None:
+    """Asked in the name of this one, the centre knows no such number: `--repair` would void it."""
     number = serve(scene, Function.SETTLEMENT, BILL, True)
     journal, day = scene.terminal.journal, BEGINS.date()
     assert [one.number for one in journal.done_about(day)] == [number]
     scene.terminal.enrol(scene.office.enrolment_code("990100000102"))
     assert list(journal.done_about(day)) == []
+    nothing = scene.serve(chip(), Function.CANCELLATION, PIN)
+    assert isinstance(nothing, Done)
+    assert nothing.receipt is None
