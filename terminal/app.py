@@ -216,7 +216,6 @@ class Terminal:
             raise OperationsOpen(f"{len(unfinished)} operations have no end yet")
         if self.upload().waiting:
             self.require_kept()
-        before = self.journal.institution
         key = self.certificates.new_key()
         try:
             identity = self._enrolled(code, key, self.identity.token if self.identity else None)
@@ -229,8 +228,7 @@ class Terminal:
         save_identity(self.store, identity, tls)
         self.certificates.show()
         self._act_as(identity, self.client)
-        if identity.institution != before:
-            self.outbox.set_aside()
+        self.outbox.set_aside(identity.institution)
         return identity
 
     def _enrolled(self, code: str, key: NewKey | None, previous_token: str | None) -> Enrolment:

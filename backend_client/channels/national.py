@@ -38,6 +38,7 @@ from backend_client.money_messages import (
     StatementLine,
 )
 from backend_client.national import statement_file
+from backend_client.national.codes import ENGLISH
 from backend_client.national.fields import CHINA
 from backend_client.national.interface import NationalInterface
 from backend_client.national.split import INSUTYPES, exp_content, exp_values, scheme_of, split_of
@@ -252,7 +253,7 @@ def _insurance(person: Mapping[str, Any]) -> Mapping[str, Any]:
             422,
             "INSURANCE_NOT_IN_FORCE",
             zh="医疗保险未在参保状态，不能结算。",
-            en="The medical insurance is not in force, so the bill cannot be settled.",
+            en=ENGLISH["INSURANCE_NOT_IN_FORCE"],
         )
     )
 

@@ -57,3 +57,19 @@ CODES: Mapping[str, str] = {
 
 INFCODES: Mapping[str, str] = {code: infcode for infcode, code in CODES.items()}
 """Our stable code -> infcode."""
+
+ENGLISH: Mapping[str, str] = {
+    "BILL_SETTLED": "This bill is settled already. Do not pay again.",
+    "SETTLEMENT_CANCELLED": "This settlement was taken back already.",
+    "PROVISIONAL_SETTLED": "This visit is settled already. Do not pay again.",
+    "INSURANCE_NOT_IN_FORCE": (
+        "The medical insurance is not in force, so the bill cannot be settled."
+    ),
+    "CENTRE_SIGNED_OUT_TODAY": (
+        "This terminal has signed out for today. Please come back tomorrow, or go to the cash desk."
+    ),
+}
+"""What a holder must know of a refusal, where it is more than that there was one.
+
+The interface's own sentence (`err_msg`) is in Chinese only.
+"""

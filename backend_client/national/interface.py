@@ -18,6 +18,7 @@ from backend_client.errors import NoReply, Refused
 from backend_client.messages import Problem
 from backend_client.national.codes import (
     CODES,
+    ENGLISH,
     NOT_SIGNED_IN,
     SUCCESS,
     SYSTEM_ERROR,
@@ -155,5 +156,5 @@ def _problem(code: str, answered: Answered) -> Problem:
         code=ours,
         detail=f"infcode {answered.infcode}",
         zh=answered.err_msg,
-        en=f"The insurance centre says no ({ours}). Nothing was charged.",
+        en=ENGLISH.get(ours, f"The insurance centre says no ({ours}). Nothing was charged."),
     )

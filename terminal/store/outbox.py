@@ -98,16 +98,17 @@ class Outbox:
         """The centre does not take it, for the reason `code`; it waits all the same."""
         self._mark(number, sent_at=None, note=code)
 
-    def set_aside(self) -> int:
-        """What waits is in the hands of who exported it, and waits here no longer; how many.
+    def set_aside(self, institution: str) -> None:
+        """What others than `institution` made is left to who exported it, and waits no longer.
 
-        For a terminal that is another institution's from now on, and could not hand it in.
+        For a terminal that is this institution's from now on, and could not hand it in.
         """
+        others = ~outbox.c.number.startswith(institution, autoescape=True)
         change = {"sent_at": self._clock.now(), "note": EXPORTED}
         with self._store.writing() as connection:
-            return connection.execute(
-                update(outbox).where(outbox.c.sent_at.is_(None)).values(change)
-            ).rowcount
+            connection.execute(
+                update(outbox).where(outbox.c.sent_at.is_(None), others).values(change)
+            )
 
     def _mark(self, number: str, *, sent_at: datetime | None, note: str) -> None:
         change = {"sent_at": sent_at, "note": note[:NOTE_LENGTH]}

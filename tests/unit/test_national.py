@@ -20,7 +20,7 @@ from backend_client.messages import ConfirmRequest, TrialRequest
 from backend_client.money_messages import CancelRequest, DayTotal, StatementLine
 from backend_client.national import statement_file
 from backend_client.national.amounts import to_fen, to_yuan
-from backend_client.national.codes import CODES, INFCODES
+from backend_client.national.codes import CODES, ENGLISH, INFCODES
 from backend_client.national.envelope import PATH, read_reply
 from backend_client.national.fields import amount, day, group, read, several, text, time, write
 from backend_client.national.split import split_of
@@ -178,6 +178,16 @@ def test_any_bytes_are_a_reply_or_a_bad_message(body: bytes) -> None:
 def test_every_refusal_that_a_centre_gives_has_one_infcode() -> None:
     assert len(INFCODES) == len(CODES)
     assert set(CODES.values()) <= {refusal.value for refusal in Refusal}
+
+
+def test_what_a_holder_must_know_of_a_refusal_is_said_in_english_too(scene: Scene) -> None:
+    assert set(ENGLISH) <= set(CODES.values())
+    (bill,) = scene.terminal.client.bills(CARD).bills
+    assert isinstance(settle(scene), Done)
+    with pytest.raises(Refused) as caught:
+        channel(scene).try_out(TrialRequest("9" * 30, CARD, BILL, BILL_FEN), bill)
+    assert caught.value.problem.code == "BILL_SETTLED"
+    assert "Do not pay again" in caught.value.en
 
 
 # Who pays what

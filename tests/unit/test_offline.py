@@ -552,3 +552,27 @@ def test_what_waits_and_was_exported_waits_on_at_the_same_institution(scene: Sce
     assert terminal.outbox.waiting().count == 1
     scene.network.heal()
     assert terminal.upload().taken == 1
+
+
+def test_a_power_cut_while_it_becomes_anothers_leaves_nothing_waiting_for_ever(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class PowerCut(BaseException):
+        pass
+
+    def cut(_: str) -> None:
+        raise PowerCut
+
+    terminal = scene.terminal
+    pay(scene, Chip())
+    terminal.exported()
+    code, again = code_of_another_institution(scene), code_of_another_institution(scene)
+    scene.network.fail(UPLOAD, *AWAY)
+    with monkeypatch.context() as power:
+        power.setattr(terminal.outbox, "set_aside", cut)
+        with pytest.raises(PowerCut):
+            terminal.enrol(code)
+    assert terminal.journal.institution == OTHER
+    assert terminal.outbox.waiting().count == 1
+    terminal.enrol(again)
+    assert terminal.outbox.waiting().count == 0
