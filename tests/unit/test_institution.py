@@ -296,7 +296,7 @@ def test_a_file_of_a_large_institution_goes_up(place: Place) -> None:
             number=f"{clerk.terminal.institution}{chance.randrange(10**18):018d}",
             settlement_id=f"S{chance.randrange(10**12)}",
         )
-        for _ in range(20_000)
+        for _ in range(45_000)
     )
     assert clerk.terminal.centre.channel.statement(DAY, many) == own(clerk)
 
