@@ -69,8 +69,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        args = _parser(arguments).parse_args(arguments)
-        return int(args.run(args))
+        try:
+            args = _parser(arguments).parse_args(arguments)
+            return int(args.run(args))
+        finally:
+            sys.stdout.flush()  # here a reader that has left is dealt with, at exit no more
     except KeyboardInterrupt:
         print(file=sys.stderr)
         return ExitCode.INTERRUPTED

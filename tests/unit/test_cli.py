@@ -329,6 +329,18 @@ def test_a_closed_pipe_ends_quietly() -> None:
     assert done.stderr == ""
 
 
+def test_a_reader_that_leaves_before_the_last_bytes_is_a_broken_pipe(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Left(io.StringIO):
+        def flush(self) -> None:
+            raise BrokenPipeError
+
+    monkeypatch.setattr(sys, "stdout", Left())
+    monkeypatch.setattr(cli, "_silence", lambda: None)
+    assert cli.main(["--version"]) == ExitCode.BROKEN_PIPE
+
+
 def test_a_broken_pipe_is_141(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(_: object) -> None:
         raise BrokenPipeError

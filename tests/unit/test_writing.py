@@ -127,7 +127,9 @@ def by_number(user: Bench, writer: CardWriter) -> Intention:
 
 
 def with_key_and_pin(user: Bench, writer: CardWriter) -> Intention:
-    return writer.record(user.file("DF04", 0xEF06), 0x90, "1")
+    # The other permission than the card has: a write of the same could not be seen to be torn.
+    permitted = user.profile.files["DF04EF06"]["90"] == "1"
+    return writer.record(user.file("DF04", 0xEF06), 0x90, "0" if permitted else "1")
 
 
 def row(user: Bench, writer: CardWriter) -> Intention:
