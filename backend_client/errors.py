@@ -4,7 +4,8 @@ Every error has a stable `code` for programs, a sentence in Chinese and English 
 a `remedy` for the operator, as `apdu.status.CardError` has. For money one more thing matters:
 `certainly_not_done`. True means that the back office did not do what it was asked, and never will
 for this sending; False means that nobody knows, so the journal has to query or reverse. It is
-False unless a class proves otherwise. Messages hold no values of the exchanged documents.
+False unless a class proves otherwise. `said_no` tells the back office's own refusal from every
+other failure. Messages hold no values of the exchanged documents.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ class BackendError(Exception):
     en: str = "The service behind this terminal does not work right now. Please try again later."
     remedy: str = "Run `ssct status`, then `ssct diagnose`."
     certainly_not_done: ClassVar[bool] = False
+    said_no: ClassVar[bool] = False
 
 
 class BadAddress(BackendError):
@@ -76,6 +78,7 @@ class Refused(BackendError):
     code = "BACKEND_REFUSED"
     remedy = "The reason code names the rule; nothing was done."
     certainly_not_done = True
+    said_no = True
 
     def __init__(self, problem: Problem, *, retry_after: float | None = None) -> None:
         super().__init__(f"refused: {problem.code} ({problem.status})")
@@ -95,6 +98,7 @@ class Unexplained(Refused):
         "between, and the back office's own log."
     )
     certainly_not_done = False
+    said_no = False
 
 
 class NotEnrolled(BackendError):

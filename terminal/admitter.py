@@ -13,7 +13,7 @@ from datetime import datetime
 from http import HTTPStatus
 
 from backend_client.client import BackendClient
-from backend_client.errors import BackendError, Refused, Unexplained
+from backend_client.errors import BackendError, Refused
 from backend_client.messages import CardRef, CardStatus
 from terminal.admission import (
     AdmissionContext,
@@ -209,9 +209,9 @@ def _said_no(error: BackendError) -> bool:
 
     A page of a proxy or a captive portal is not, nor is a back office in trouble.
     """
-    if not isinstance(error, Refused) or isinstance(error, Unexplained):
+    if not isinstance(error, Refused):
         return False
-    return error.status < HTTPStatus.INTERNAL_SERVER_ERROR
+    return error.said_no and error.status < HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 def _audit_entry(decision: Decision, at: datetime, face: str) -> AuditEntry:

@@ -20,7 +20,7 @@ from typing import Protocol
 
 from apdu.pin import Pin
 from apdu.status import CardError, CardRemoved
-from backend_client.errors import BackendError, Unexplained
+from backend_client.errors import BackendError
 from backend_client.errors import Refused as RefusedByCentre
 from terminal.amounts import fen_of
 from terminal.errors import TerminalError
@@ -96,7 +96,7 @@ def drive(flow: Flow, driver: Driver) -> Outcome:
     except Interruption as stop:
         return Stopped(stop)
     except (CardError, BackendError, TerminalError) as error:
-        if isinstance(error, RefusedByCentre) and not isinstance(error, Unexplained):
+        if isinstance(error, RefusedByCentre) and error.said_no:
             log.info("flow refused by the back office with %s", error.problem.code)
             return Refused(error.problem.code, Text(error.zh, error.en))
         log.info("flow ended with %s", error.code)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from backend_client.client import BackendClient
-from backend_client.errors import BackendError, Refused, Unexplained
+from backend_client.errors import BackendError, Refused
 from backend_client.money_messages import DebitUpload, ProvisionalUpload, UploadReceipt
 from terminal.clock import SHANGHAI
 from terminal.errors import Explanation, explain
@@ -48,7 +48,7 @@ def upload_all(
             receipt = _upload(operation, client)
         except BackendError as error:
             first = first or error
-            if not isinstance(error, Refused) or isinstance(error, Unexplained):
+            if not (isinstance(error, Refused) and error.said_no):
                 log.info("the upload stops at operation %s: %s", number, error.code)
                 break
             outbox.refused(number, error.problem.code)

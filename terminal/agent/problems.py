@@ -29,8 +29,7 @@ from apdu.status import (
     SecurityModuleError,
     ServiceUnavailable,
 )
-from backend_client.errors import BackendError, Unexplained
-from backend_client.errors import Refused as RefusedByCentre
+from backend_client.errors import BackendError
 from terminal.agent.errors import AgentError, NotAdmitted, TooManyCalls
 from terminal.errors import StoreError, explain
 
@@ -70,7 +69,7 @@ def status_of(error: Exception) -> int:
     for kind, status in _CARD_STATUSES:
         if isinstance(error, kind):
             return status
-    if isinstance(error, RefusedByCentre) and not isinstance(error, Unexplained):
+    if isinstance(error, BackendError) and error.said_no:
         return 409
     if isinstance(error, BackendError | StoreError):
         return 503

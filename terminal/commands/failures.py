@@ -8,7 +8,7 @@ import traceback
 
 from apdu.status import CardError
 from apdu.trace import TraceError
-from backend_client.errors import BackendError, BadAddress, Refused, Unexplained
+from backend_client.errors import BackendError, BadAddress
 from terminal.errors import ConfigurationError, Explanation, StatementError, TerminalError, explain
 from terminal.exit_codes import ExitCode
 from terminal.outcome import Interruption
@@ -23,7 +23,7 @@ def exit_code(error: Exception) -> ExitCode:
         return ExitCode.USAGE
     if isinstance(error, Interruption):
         return ExitCode.INTERRUPTED
-    if isinstance(error, Refused) and not isinstance(error, Unexplained):
+    if isinstance(error, BackendError) and error.said_no:
         return ExitCode.REFUSED
     if isinstance(error, CardError):
         return ExitCode.CARD
