@@ -27,7 +27,7 @@ from terminal.clock import SystemClock
 from terminal.day_statement import as_text, read_all
 from terminal.reconciliation import Differs, compare, reconcile, totals_of
 from terminal.resolution import resolve_all
-from terminal.store.chain import Head, event_hash, row_hash
+from terminal.store.chain import Head, next_event
 from terminal.store.journal import HEAD, Evidence, Journal, Kind, Operation, State
 from terminal.store.store import Store
 
@@ -146,17 +146,7 @@ def _chained(head: Head, rows: list[dict[str, Any]]) -> tuple[Head, list[dict[st
     events = []
     for row in rows:
         for state in (State.PREPARED, State.SENT, State.UNKNOWN):
-            event = {
-                "sequence": head.count + 1,
-                "number": row["number"],
-                "state": state.value,
-                "at": row["changed_at"],
-                "evidence": None,
-                "note": None,
-                "row_hash": row_hash({**row, "state": state.value}),
-            }
-            event["hash"] = event_hash(head.hash, event)
-            head = Head(head.count + 1, event["hash"])
+            event, head = next_event(head, {**row, "state": state.value})
             events.append(event)
     return head, events
 

@@ -77,6 +77,23 @@ def event_hash(previous: bytes, event: dict[str, Any]) -> bytes:
     return _hash([previous.hex(), *values])
 
 
+def next_event(
+    head: Head, row: dict[str, Any], note: str | None = None
+) -> tuple[dict[str, Any], Head]:
+    """The event of the step that led to an operation's row, and the end of the chain with it."""
+    event = {
+        "sequence": head.count + 1,
+        "number": row["number"],
+        "state": row["state"],
+        "at": row["changed_at"],
+        "evidence": row["evidence"],
+        "note": note,
+        "row_hash": row_hash(row),
+    }
+    event["hash"] = event_hash(head.hash, event)
+    return event, Head(event["sequence"], event["hash"])
+
+
 def _hash(values: list[object]) -> bytes:
     text = json.dumps(values, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode("ascii")).digest()

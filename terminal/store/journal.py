@@ -37,7 +37,7 @@ from apdu.sam import NO_TERMINAL_NUMBER
 from backend_client.messages import CardRef, encode
 from terminal.clock import SHANGHAI, Clock, local
 from terminal.errors import JournalError, NumbersExhausted
-from terminal.store.chain import ChainCheck, Head, check, event_hash, row_hash
+from terminal.store.chain import ChainCheck, Head, check, next_event
 from terminal.store.outbox import put
 from terminal.store.schema import IS_REVERSING, REVERSING, journal_event, operation, untold
 from terminal.store.store import Store
@@ -473,18 +473,8 @@ class Journal:
     def _append(self, connection: Connection, row: dict[str, Any], note: str | None) -> None:
         """Chain the step that led to `row`."""
         head = Head.from_json(self._store.get(HEAD, connection))
-        event = {
-            "sequence": head.count + 1,
-            "number": row["number"],
-            "state": row["state"],
-            "at": row["changed_at"],
-            "evidence": row["evidence"],
-            "note": note,
-            "row_hash": row_hash(row),
-        }
-        event["hash"] = event_hash(head.hash, event)
+        event, head = next_event(head, row, note)
         connection.execute(_EVENT, event)
-        head = Head(head.count + 1, event["hash"])
         self._store.put(HEAD, head.as_json(), connection)
 
     def _next_number(self, connection: Connection, now: datetime) -> str:
