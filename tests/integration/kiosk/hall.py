@@ -25,7 +25,23 @@ ARGUMENTS = (
     "--no-first-run",
 )
 PATIENCE = 15_000
+expect.set_options(timeout=PATIENCE)
 LANDSCAPE, PORTRAIT = (1920, 1080), (1080, 1920)
+
+# The kiosk takes one answer to a screen and drops what else is pressed on it. The page notes which
+# screen was answered, so that no visitor presses on before the next one stands.
+NOTES_ANSWERS = """
+document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-answer], [data-cancel], [data-send], [data-key=enter]")) {
+        const { dataset } = document.documentElement;
+        dataset.answered = dataset.revision;
+    }
+}, true);
+"""
+UNANSWERED = """() => {
+    const { answered, revision } = document.documentElement.dataset;
+    return answered === undefined || answered !== revision;
+}"""
 
 
 class Visitor(ABC):
@@ -45,21 +61,23 @@ class Visitor(ABC):
     def wait(self, seconds: float) -> None:
         """Let time pass."""
 
-    @property
-    def revision(self) -> int:
-        """The number of the screen that stands."""
-        return int(self.page.evaluate("Number(document.documentElement.dataset.revision || 0)"))
+    def goes_on(self) -> None:
+        """Wait until the screen that was answered last has gone."""
+        self.page.wait_for_function(UNANSWERED, timeout=PATIENCE)
 
     def at(self, kind: str) -> None:
-        """Wait until a screen of this kind is shown."""
+        """Wait until a screen of this kind is shown that was not answered yet."""
+        self.goes_on()
         self.page.locator(f"main.{kind}").wait_for(timeout=PATIENCE)
 
     def title(self, words: str) -> None:
         """Wait until the title says so."""
-        expect(self.page.locator("#title")).to_contain_text(words, timeout=PATIENCE)
+        self.goes_on()
+        expect(self.page.locator("#title")).to_contain_text(words)
 
     def press(self, name: str) -> None:
-        """Press the button with this id."""
+        """Press the button with this id, on a screen that was not answered yet."""
+        self.goes_on()
         self.page.locator(f"#{name}").click(timeout=PATIENCE)
 
     def enter(self, pin: str) -> None:
@@ -72,6 +90,7 @@ class Visitor(ABC):
 
     def text(self) -> str:
         """Everything that is on the screen, on one line."""
+        self.goes_on()
         return re.sub(r"\s+", " ", self.page.locator("body").inner_text())
 
     def press_item(self, key: str) -> None:
@@ -85,17 +104,8 @@ class Visitor(ABC):
 
     def _turn(self, button: str) -> None:
         """Turn to another page of the menu."""
-        before = self.revision
         self.press(button)
-        self.after(before)
-
-    def after(self, revision: int) -> None:
-        """Wait until a later screen than this stands."""
-        self.page.wait_for_function(
-            "before => Number(document.documentElement.dataset.revision) > before",
-            arg=revision,
-            timeout=PATIENCE,
-        )
+        self.goes_on()
 
     def menu(self) -> list[str]:
         """The functions on every page of the menu."""
@@ -106,31 +116,30 @@ class Visitor(ABC):
             keys += [name.removeprefix("item-") for name in shown]
             if self.page.locator("#more").count() == 0:
                 return keys
-            before = self.revision
-            self.press("more")
-            self.after(before)
+            self._turn("more")
 
     def leave_menu(self) -> None:
         """Wait until something that stands has come after the menu."""
+        self.goes_on()
         self.page.locator("main:not(.menu):not(.progress)").wait_for(timeout=PATIENCE)
 
     def back_to_menu(self) -> None:
         """Leave whatever is on the screen, until the menu is there again."""
         for _ in range(20):
+            self.goes_on()
             self.page.locator("main:not(.progress)").wait_for(timeout=PATIENCE)
             if self.page.locator("main.menu").count():
                 return
-            before = self.revision
             for name in ("cancel", "no", "next"):
                 if self.page.locator(f"#{name}").count():
                     self.press(name)
                     break
-            self.after(before)
         raise AssertionError("no way back to the menu")
 
     def shows(self, words: str) -> None:
         """Wait until the screen shows these words."""
-        expect(self.page.locator("main")).to_contain_text(words, timeout=PATIENCE)
+        self.goes_on()
+        expect(self.page.locator("main")).to_contain_text(words)
 
     def shows_digits(self, count: int) -> None:
         """Wait until so many digits of a PIN are counted."""
@@ -142,6 +151,7 @@ class Visitor(ABC):
 
     def note(self, zh: str, en: str) -> None:
         """Wait for a note that says this, in either language."""
+        self.goes_on()
         expect(self.page.locator(".note")).to_contain_text(re.compile(f"{zh}|{en}"))
 
 
@@ -187,6 +197,7 @@ def standing(browser: Browser, url: str, size: tuple[int, int] = LANDSCAPE) -> I
     context = browser.new_context(
         viewport={"width": width, "height": height}, reduced_motion="reduce"
     )
+    context.add_init_script(NOTES_ANSWERS)
     page = context.new_page()
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text))

@@ -81,9 +81,8 @@ class Town:
     def goes_on(self, kind: str, button: str = "next") -> None:
         """Wait for a screen of this kind, and leave it."""
         self.hall.at(kind)
-        before = self.kiosk.running.stage.page.revision
         self.hall.press(button)
-        self.hall.after(before)
+        self.hall.goes_on()
 
     def signs_in(self, function: Function, profile: str, pin: str | None = None) -> None:
         """Put the card in, choose from the menu, and give the PIN where it is asked for."""
@@ -114,9 +113,8 @@ class Town:
 
     def types(self, pin: str) -> None:
         """Enter a PIN, and wait until something else is asked."""
-        before = self.kiosk.running.stage.page.revision
         self.hall.enter(pin)
-        self.hall.after(before)
+        self.hall.goes_on()
 
     def errand(self, key: str) -> None:
         """Choose without a card."""
