@@ -20,8 +20,8 @@ from backend_client.life_messages import (
 from terminal.clock import local
 from terminal.receipt import yuan
 from terminal.screens import Row, Section
-from terminal.sections import STATES, same
-from terminal.text import Text, day, until
+from terminal.sections import STATES
+from terminal.text import Text, day, same, until
 
 CAUSES: Mapping[Cause, Text] = {
     "no_card": Text("首次申领", "First card"),

@@ -1,7 +1,8 @@
 """Receipts and slips, as values: lines of label and amount that any printer or screen can set.
 
 A receipt carries no name and no full card number, so a forgotten one tells nobody whose it was.
-Money is an integer count of fen; `yuan()` is the only place that turns it into text.
+Money is an integer count of fen; `yuan()` is the only place that turns it into text. Values are in
+both languages like their labels: who reads English gets an English receipt.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from terminal.text import Text
+from terminal.text import Text, same
 
 
 def yuan(fen: int) -> str:
@@ -18,18 +19,23 @@ def yuan(fen: int) -> str:
     return f"{sign}{abs(fen) // 100:,}.{abs(fen) % 100:02d}"
 
 
+def money(fen: int) -> Text:
+    """An amount in yuan, with its sign."""
+    return same(f"¥ {yuan(fen)}")
+
+
 @dataclass(frozen=True, slots=True)
 class ReceiptLine:
     """One line: an amount in fen, or a text. `strong` lines are the ones that matter most."""
 
     label: Text
-    value: str
+    value: Text
     strong: bool = False
 
     @classmethod
     def amount(cls, label: Text, fen: int, *, strong: bool = False) -> ReceiptLine:
         """A line of money."""
-        return cls(label, f"¥ {yuan(fen)}", strong)
+        return cls(label, money(fen), strong)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from terminal.receipt import Receipt, ReceiptLine
 from terminal.screens import Message
-from terminal.text import Text
+from terminal.text import Text, same
 
 _TITLE = Text("未能办理说明", "Why it was not possible")
 _WHAT = Text("办理事项：{what}", "What you wanted: {what}")
@@ -19,6 +19,6 @@ def refusal_slip(what: Text, told: Message, at: datetime, place: str) -> Receipt
 
     It has no number, since nothing was done, and no personal data: a refusal never has any.
     """
-    lines = () if told.code is None else (ReceiptLine(_CODE, told.code),)
+    lines = () if told.code is None else (ReceiptLine(_CODE, same(told.code)),)
     notes = (_WHAT.fill(what=what), told.title, *told.body, _ASK)
     return Receipt(_TITLE, "", at, place, lines, notes)

@@ -20,9 +20,9 @@ from backend_client.messages import (
     Split,
 )
 from terminal.clock import local
-from terminal.receipt import ReceiptLine, yuan
+from terminal.receipt import ReceiptLine, money, yuan
 from terminal.screens import Row, Section
-from terminal.text import Text, until
+from terminal.text import Text, same, until
 
 _UNKNOWN = Text("未记录", "not recorded")
 _OPEN_ENDED = Text("长期", "no end date")
@@ -48,16 +48,6 @@ KINDS: dict[InsuranceKind, Text] = {
     "unemployment": Text("失业保险", "Unemployment insurance"),
     "maternity": Text("生育保险", "Maternity insurance"),
 }
-
-
-def same(value: str) -> Text:
-    """A value that is the same in both languages."""
-    return Text(value, value)
-
-
-def money(fen: int) -> Text:
-    """An amount in yuan."""
-    return same(f"¥ {yuan(fen)}")
 
 
 def card_section(basic: BasicData) -> Section:

@@ -32,6 +32,11 @@ class Text:
         return Text(self.zh.format(**zh), self.en.format(**en))
 
 
+def same(value: str) -> Text:
+    """A value that is the same in both languages."""
+    return Text(value, value)
+
+
 def day(value: date) -> Text:
     """A calendar day in words: 2025年3月6日, 6 March 2025."""
     return Text(

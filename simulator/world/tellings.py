@@ -65,7 +65,7 @@ class Listener:
         if booked is None or not booked.holds:
             state = booked.state if booked else "unknown"
             raise Violation("told", f"a receipt for {receipt.number}, which is {state} there")
-        values = {line.value for line in receipt.lines}
+        values = {line.value.zh for line in receipt.lines}
         wanted = () if booked.total_fen is None else (booked.total_fen, booked.cash_fen)
         if any(f"¥ {yuan(fen)}" not in values for fen in wanted):
             raise Violation("told", f"the receipt of {receipt.number} has other amounts")
@@ -83,7 +83,7 @@ class Listener:
         if debit is not None:
             if debit not in on_card(self._holder)[1]:
                 raise Violation("told", f"a receipt for {receipt.number}, which no card has booked")
-            if all(line.value != f"¥ {yuan(debit.fen)}" for line in receipt.lines):
+            if all(line.value.zh != f"¥ {yuan(debit.fen)}" for line in receipt.lines):
                 raise Violation("told", f"the receipt of {receipt.number} has other amounts")
         self._tellings.slips.add((self._station.terminal_id, receipt.number))
 

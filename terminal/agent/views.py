@@ -188,7 +188,7 @@ def receipt(slip: Receipt) -> Json:
         "number": slip.number,
         "at": slip.at.isoformat(),
         "place": slip.place,
-        "lines": [{"label": text(line.label), "value": line.value} for line in slip.lines],
+        "lines": [{"label": text(line.label), "value": text(line.value)} for line in slip.lines],
         "notes": [text(note) for note in slip.notes],
     }
 

@@ -88,8 +88,8 @@ def receipt_bytes(receipt: Receipt, language: str, columns: int) -> bytes:
     document += _NORMAL + _lines((receipt.place, when))
     document += _LEFT + _lines(("-" * columns,))
     for line in receipt.lines:
-        size = _TALL if line.strong else _NORMAL
-        document += size + _lines(_pair(line.label.say(language), line.value, columns))
+        label, value = line.label.say(language), line.value.say(language)
+        document += (_TALL if line.strong else _NORMAL) + _lines(_pair(label, value, columns))
     document += _NORMAL + _lines(("-" * columns,))
     if receipt.number:
         document += _lines(_pair(_NUMBER.say(language), receipt.number, columns))

@@ -204,6 +204,6 @@ class Painter:
         table.add_row("", "")
         for line in receipt.lines:
             style = "bold" if line.strong else ""
-            table.add_row(self.line(line.label), Styled(line.value, style=style), style=style)
+            table.add_row(self.line(line.label), self.line(line.value), style=style)
         notes = [self._stacked(note) for note in receipt.notes]
         return self._panel(receipt.title, table, *notes, style="green")

@@ -15,8 +15,7 @@ from terminal.life_texts import BANK_STATES
 from terminal.outcome import Done, Refused
 from terminal.policy import Function
 from terminal.screens import Details, Message, Row, Section, Tone
-from terminal.sections import same
-from terminal.text import Text
+from terminal.text import Text, same
 from terminal.visit import Visit
 
 _TITLE = Text("金融服务功能", "Bank function")

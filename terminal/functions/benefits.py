@@ -13,10 +13,10 @@ from terminal.functions.entry import let_in_with_pin
 from terminal.functions.receipts import receipt_of
 from terminal.outcome import Done, Refused
 from terminal.policy import Function
+from terminal.receipt import money
 from terminal.screens import Answer, Choose, Confirm, Details, Option, Row, Screen, Section
-from terminal.sections import money, same
 from terminal.store.journal import Kind
-from terminal.text import Text
+from terminal.text import Text, same
 from terminal.visit import Visit
 
 _TITLE = Text("我的待遇", "My benefits")

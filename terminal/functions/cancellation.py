@@ -21,8 +21,9 @@ from terminal.functions.provisional_visits import PAID_FEN, returned_now
 from terminal.functions.receipts import receipt_of
 from terminal.outcome import Done, Outcome, Refused
 from terminal.policy import Function
+from terminal.receipt import money
 from terminal.screens import Answer, Choose, Confirm, Option, Row, Screen
-from terminal.sections import given_back_section, money
+from terminal.sections import given_back_section
 from terminal.store.journal import Kind, Operation
 from terminal.text import Text
 from terminal.visit import Visit

@@ -12,8 +12,7 @@ from terminal.functions.entry import admitted
 from terminal.outcome import Done, Refused
 from terminal.policy import Function
 from terminal.screens import Choose, Details, Option, Row, Section
-from terminal.sections import same
-from terminal.text import Text
+from terminal.text import Text, same
 from terminal.visit import Visit
 
 _TITLE = Text("服务指南", "Services")

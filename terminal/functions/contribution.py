@@ -12,10 +12,11 @@ from terminal.functions.entry import let_in_with_pin
 from terminal.functions.receipts import receipt_of
 from terminal.outcome import Done, Refused
 from terminal.policy import Function
+from terminal.receipt import money
 from terminal.screens import Answer, Choose, Confirm, Option, Row, Screen, Section
-from terminal.sections import KINDS, money, same
+from terminal.sections import KINDS
 from terminal.store.journal import Kind
-from terminal.text import Text
+from terminal.text import Text, same
 from terminal.visit import Visit
 
 _CHOOSE = Text("请选择要缴纳的费用", "Which contribution do you want to pay?")

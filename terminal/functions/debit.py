@@ -34,9 +34,9 @@ from terminal.functions.offline_limits import check_stored, stored_fen, within
 from terminal.functions.receipts import receipt_of
 from terminal.outcome import Done, Failed, Refused
 from terminal.policy import Function
+from terminal.receipt import money
 from terminal.resolution import as_found
 from terminal.screens import Answer, AskAmount, Confirm, Row, Screen, Section
-from terminal.sections import money
 from terminal.store.journal import Operation
 from terminal.text import Text
 from terminal.visit import Visit

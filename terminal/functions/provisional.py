@@ -19,10 +19,10 @@ from terminal.functions.provisional_visits import PAID_THEN
 from terminal.functions.receipts import receipt_of
 from terminal.outcome import Cancelled, Done, Refused, Stopped
 from terminal.policy import Function
+from terminal.receipt import money
 from terminal.screens import AskAmount, Confirm, Row, Section
-from terminal.sections import money, same
 from terminal.store.journal import Evidence, Kind
-from terminal.text import Text
+from terminal.text import Text, same
 from terminal.visit import Visit
 
 _TITLE = Text("脱网就诊登记", "Register this visit offline")

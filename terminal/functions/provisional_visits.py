@@ -12,10 +12,10 @@ from collections.abc import Generator
 from backend_client.messages import Bill, ProvisionalVisit, Trial
 from terminal.clock import local
 from terminal.flow import choice
-from terminal.receipt import ReceiptLine
+from terminal.receipt import ReceiptLine, money
 from terminal.screens import Answer, Choose, Option, Row, Screen, Section
-from terminal.sections import money, same, split_amounts
-from terminal.text import Text
+from terminal.sections import split_amounts
+from terminal.text import Text, same
 from terminal.upload import upload_all
 from terminal.visit import Visit
 
@@ -94,7 +94,7 @@ def returned_now(cash_fen: int, paid_fen: int) -> Amounts:
 
 def visit_line(number: str | None) -> tuple[ReceiptLine, ...]:
     """The registration that a settlement belongs to, for its receipt."""
-    return () if number is None else (ReceiptLine(_NUMBER, number),)
+    return () if number is None else (ReceiptLine(_NUMBER, same(number)),)
 
 
 def _fits(visit: ProvisionalVisit, bill: Bill) -> bool:

@@ -22,7 +22,7 @@ from terminal.functions.provisional_visits import (
 from terminal.receipt import Receipt, ReceiptLine
 from terminal.sections import KINDS, given_back_lines, split_lines
 from terminal.store.journal import Kind, Operation, State
-from terminal.text import Text
+from terminal.text import Text, same
 
 log = logging.getLogger(__name__)
 
@@ -106,8 +106,8 @@ def _cancellation_lines(operation: Operation) -> tuple[ReceiptLine, ...]:
     made = decode(Cancellation, operation.result)
     accounts = made.current_account_after_fen + made.past_accounts_after_fen
     return (
-        ReceiptLine(Text("原结算编号", "Settlement"), made.settlement_id),
-        ReceiptLine(Text("撤销编号", "Cancellation"), made.cancellation_id),
+        ReceiptLine(Text("原结算编号", "Settlement"), same(made.settlement_id)),
+        ReceiptLine(Text("撤销编号", "Cancellation"), same(made.cancellation_id)),
         *given_back_lines(made.split),
         *_at_visit(operation, made.split.cash_fen, returned_now),
         ReceiptLine.amount(Text("账户余额", "Account balance after"), accounts),
@@ -116,11 +116,11 @@ def _cancellation_lines(operation: Operation) -> tuple[ReceiptLine, ...]:
 
 def _payment_lines(operation: Operation) -> tuple[ReceiptLine, ...]:
     made = decode(ContributionPayment, operation.result)
-    months = str(made.months_paid)
+    months = same(str(made.months_paid))
     return (
-        ReceiptLine(Text("险种", "Insurance"), KINDS[made.kind].zh),
-        ReceiptLine(Text("缴费月份", "Month"), made.month),
-        ReceiptLine(Text("缴费编号", "Payment"), made.payment_id),
+        ReceiptLine(Text("险种", "Insurance"), KINDS[made.kind]),
+        ReceiptLine(Text("缴费月份", "Month"), same(made.month)),
+        ReceiptLine(Text("缴费编号", "Payment"), same(made.payment_id)),
         ReceiptLine.amount(Text("缴费金额", "Paid"), made.amount_fen, strong=True),
         ReceiptLine(Text("累计缴费月数", "Months paid in all"), months),
     )
@@ -129,7 +129,7 @@ def _payment_lines(operation: Operation) -> tuple[ReceiptLine, ...]:
 def _benefit_lines(operation: Operation) -> tuple[ReceiptLine, ...]:
     made = decode(BenefitReceipt, operation.result)
     return (
-        ReceiptLine(Text("待遇编号", "Benefit"), made.benefit_id),
+        ReceiptLine(Text("待遇编号", "Benefit"), same(made.benefit_id)),
         ReceiptLine.amount(Text("金额", "Amount"), made.amount_fen, strong=True),
     )
 
@@ -160,13 +160,13 @@ def _receipt(place: str, operation: Operation, department: str | None) -> Receip
     settlement = decode(Settlement, operation.result)
     accounts = settlement.current_account_after_fen + settlement.past_accounts_after_fen
     what = (
-        ReceiptLine(Text("账单编号", "Bill"), settlement.bill_id)
+        ReceiptLine(Text("账单编号", "Bill"), same(settlement.bill_id))
         if department is None
-        else ReceiptLine(Text("科室", "Department"), department)
+        else ReceiptLine(Text("科室", "Department"), same(department))
     )
     lines = (
         what,
-        ReceiptLine(Text("结算编号", "Settlement"), settlement.settlement_id),
+        ReceiptLine(Text("结算编号", "Settlement"), same(settlement.settlement_id)),
         *visit_line(settlement.provisional_number),
         *split_lines(settlement.split),
         *_at_visit(operation, settlement.split.cash_fen, due_now),

@@ -9,10 +9,9 @@ from terminal.functions.earlier import earlier
 from terminal.functions.entry import admitted, holder_verified
 from terminal.outcome import Done, Refused
 from terminal.policy import Function
-from terminal.receipt import yuan
+from terminal.receipt import money, yuan
 from terminal.screens import Details, Row, Section
-from terminal.sections import money, same
-from terminal.text import Text
+from terminal.text import Text, same
 from terminal.visit import Visit
 
 _TITLE = Text("结算和扣款记录", "Settlements and debits")

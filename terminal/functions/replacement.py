@@ -25,7 +25,7 @@ from terminal.outcome import Cancelled, Done, Refused, Stopped
 from terminal.policy import Function
 from terminal.receipt import Receipt, ReceiptLine
 from terminal.screens import Answer, Choose, Confirm, Option, Row, Screen, Section
-from terminal.text import Text, until
+from terminal.text import Text, same, until
 from terminal.visit import Visit
 
 WITH_CARD: tuple[Cause, ...] = (
@@ -150,13 +150,13 @@ def _point_text(catalogue: Catalogue | None, point_id: str | None) -> Text:
 
 def _slip(desk: Desk, progress: ApplicationProgress) -> Receipt:
     lines = [
-        ReceiptLine(Text("事项", "For"), CAUSES[progress.cause].zh),
-        ReceiptLine(Text("进度", "Progress"), STAGES[progress.stage].zh),
+        ReceiptLine(Text("事项", "For"), CAUSES[progress.cause]),
+        ReceiptLine(Text("进度", "Progress"), STAGES[progress.stage]),
     ]
     if progress.due_at is not None:
-        lines.append(ReceiptLine(Text("应当完成于", "Due by"), until(progress.due_at).zh))
-    where = progress.pick_up or BY_MAIL.zh
+        lines.append(ReceiptLine(Text("应当完成于", "Due by"), until(progress.due_at)))
+    where = same(progress.pick_up) if progress.pick_up else BY_MAIL
     lines.append(ReceiptLine(Text("领取方式", "You get it"), where))
-    lines.append(ReceiptLine(Text("工本费", "Fee"), fee(progress.fee_fen).zh))
+    lines.append(ReceiptLine(Text("工本费", "Fee"), fee(progress.fee_fen)))
     at = local(progress.received_at)
     return Receipt(_SLIP, progress.application_id, at, desk.place, tuple(lines), (_KEEP,))

@@ -25,8 +25,9 @@ from terminal.functions.provisional_visits import (
 from terminal.functions.receipts import settlement_receipt
 from terminal.outcome import Cancelled, Done, Outcome, Refused, Stopped
 from terminal.policy import Function
+from terminal.receipt import money
 from terminal.screens import Answer, Choose, Confirm, Option, Screen
-from terminal.sections import bill_section, money, split_amounts, split_sections
+from terminal.sections import bill_section, split_amounts, split_sections
 from terminal.store.journal import Kind, Operation
 from terminal.text import Text
 from terminal.visit import Visit

@@ -16,10 +16,9 @@ from terminal.flow import Flow, tell, working
 from terminal.functions.entry import admitted, holder_verified
 from terminal.outcome import Done, Refused
 from terminal.policy import Function
-from terminal.receipt import yuan
+from terminal.receipt import money, yuan
 from terminal.screens import Details, Row, Section
-from terminal.sections import money, same
-from terminal.text import Text
+from terminal.text import Text, same
 from terminal.visit import Visit
 
 _TITLE = Text("交通钱包", "Transport purse")

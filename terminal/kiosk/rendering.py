@@ -119,7 +119,7 @@ def receipt_qr(receipt: Receipt, language: str) -> Markup:
         receipt.title.say(language),
         *([receipt.number] if receipt.number else ()),
         f"{receipt.at:%Y-%m-%d %H:%M:%S} {receipt.place}",
-        *(f"{line.label.say(language)} {line.value}" for line in receipt.lines),
+        *(f"{line.label.say(language)} {line.value.say(language)}" for line in receipt.lines),
         *(note.say(language) for note in receipt.notes),
     ]
     text = "\n".join(lines)

@@ -182,7 +182,7 @@ def test_a_confirm_of_other_amounts_is_not_believed(scene: Scene) -> None:
     outcome = serve(scene, chip_of(ADULT), SETTLEMENT)
     assert isinstance(outcome, Done)
     assert outcome.receipt is not None
-    assert any(line.value == "¥ 250.20" for line in outcome.receipt.lines)
+    assert any(line.value.zh == "¥ 250.20" for line in outcome.receipt.lines)
     assert_in_order(scene)
 
 

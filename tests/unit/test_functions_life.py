@@ -262,7 +262,7 @@ def test_a_lost_card_is_replaced_and_its_progress_told(holder: Holder, scene: Sc
     assert "失效" in said["原卡"]
     receipt = outcome.receipt
     assert receipt is not None
-    assert "免费" in {line.value for line in receipt.lines}
+    assert "免费" in {line.value.zh for line in receipt.lines}
     new = replacement(ADULT, issued=scene.clock.now().date())
     scene.office.made(receipt.number, card_ref(new))
     done(holder.errand("standing", holder.code(), ECARD_PIN))
@@ -279,7 +279,9 @@ def test_a_lost_card_is_replaced_and_its_progress_told(holder: Holder, scene: Sc
 def test_a_damaged_card_is_exchanged_with_the_card_in_the_reader(holder: Holder) -> None:
     outcome = done(holder.serve(Function.REPLACEMENT, PIN, "damaged", "mail", True))
     assert outcome.receipt is not None
-    assert "邮寄" in {line.value for line in outcome.receipt.lines}
+    assert "邮寄" in {line.value.zh for line in outcome.receipt.lines}
+    in_english = [line.value.en for line in outcome.receipt.lines]
+    assert all(value.isascii() for value in in_english), in_english
     again = holder.serve(Function.REPLACEMENT, PIN, "damaged", "mail", True)
     assert isinstance(again, Refused)
     assert again.code == "APPLICATION_OPEN"

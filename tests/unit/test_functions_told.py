@@ -58,7 +58,7 @@ def test_a_settlement_confirmed_later_gives_its_receipt_once(scene: Scene, by: s
     screens = shown(scene, chip, SETTLEMENT, PIN)
     assert numbers_told(screens) == [number]
     (receipt,) = [s.receipt for s in screens if isinstance(s, ReceiptScreen)]
-    assert any(line.value == "¥ 250.20" for line in receipt.lines)
+    assert any(line.value.zh == "¥ 250.20" for line in receipt.lines)
     last = screens[-1]
     assert isinstance(last, Message)
     assert last.title.en == "There is no bill to settle."

@@ -31,6 +31,7 @@ from terminal.policy import Function
 from terminal.receipt import Receipt
 from terminal.screens import Details, ReceiptScreen, Screen
 from terminal.store.journal import Evidence, Kind, State
+from terminal.text import Text
 
 ADULT = load_profile("adult-3.0")
 CARD = card_ref(ADULT)
@@ -188,6 +189,8 @@ def test_a_contribution_is_paid_once_and_counts(scene: Scene) -> None:
     outcome = serve(scene, Function.CONTRIBUTION, PIN, DUE, True)
     assert isinstance(outcome, Done)
     assert isinstance(outcome.receipt, Receipt)
+    said = {line.label.en: line.value for line in outcome.receipt.lines}
+    assert said["Insurance"] == Text("养老保险", "Pension insurance")
     left = scene.terminal.client.money.contribution_bills(CARD).bills
     assert [bill.bill_id for bill in left] == ["C202602M01"]
     after = scene.terminal.client.account(CARD)

@@ -27,6 +27,7 @@ RECEIPT = Receipt(
     datetime(2026, 3, 16, 9, tzinfo=SHANGHAI),
     "示例市第一医院",
     (
+        ReceiptLine(Text("险种", "Insurance"), Text("医疗保险", "Medical insurance")),
         ReceiptLine.amount(Text("费用总额", "Total"), 25020),
         ReceiptLine.amount(Text("个人现金支付", "To be paid by you"), 123, strong=True),
     ),
@@ -78,6 +79,7 @@ def test_english_is_broken_between_words(
     virtual: PrinterMechanism, printer: ReceiptPrinter
 ) -> None:
     printer.print(RECEIPT, "en")
+    assert "Insurance      Medical insurance" in virtual.slip(0)
     assert "Please keep this receipt, it is\nthe only one there is today." in virtual.slip(0)
 
 

@@ -27,7 +27,7 @@ from terminal.screens import (
     Screen,
     ShowQr,
 )
-from terminal.text import Text
+from terminal.text import Text, same
 
 TITLE = Text("标题", "Title")
 CHOOSE = Choose(TITLE, (Option("a", Text("甲", "A")), Option("b", Text("乙", "B"))))
@@ -104,7 +104,7 @@ def test_yuan_shows_fen_exactly(fen: int, text: str) -> None:
 
 
 def test_an_amount_line_shows_the_currency() -> None:
-    assert ReceiptLine.amount(TITLE, 1234).value == "¥ 12.34"
+    assert ReceiptLine.amount(TITLE, 1234).value == same("¥ 12.34")
 
 
 @pytest.mark.article(25)
