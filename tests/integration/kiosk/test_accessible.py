@@ -24,6 +24,10 @@ pytestmark = pytest.mark.integration
 
 AXE = (Path(axe_core_python.__file__).parent / "axe.min.js").read_text("utf-8")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+VIOLATIONS = """tags => axe.run(document, {runOnly: {type: "tag", values: tags}}).then(found => ({
+    passes: found.passes.length,
+    violations: found.violations.map(one => [one.id, one.nodes.map(node => node.html)]),
+}))"""
 SMALL_TARGETS = """() => [...document.querySelectorAll("button")].filter(one => {
     const box = one.getBoundingClientRect();
     return box.width > 0 && (box.width < 60 || box.height < 60);
@@ -38,13 +42,9 @@ SIDEWAYS = """() => [...document.querySelectorAll("html, main, .scroll, .tiles")
 
 def faults(page: Page, least: int) -> list[Any]:
     """What is wrong with the screen that stands."""
-    result = page.evaluate(
-        "tags => axe.run(document, {runOnly: {type: 'tag', values: tags}})", RULES
-    )
+    result = page.evaluate(VIOLATIONS, RULES)
     assert result["passes"], "the engine looked at nothing"
-    found: list[Any] = [
-        (one["id"], [node["html"] for node in one["nodes"]]) for one in result["violations"]
-    ]
+    found: list[Any] = result["violations"]
     found += [("small target", one) for one in page.evaluate(SMALL_TARGETS)]
     found += [("small text", one) for one in page.evaluate(SMALL_TEXT, least)]
     found += [("sideways", one) for one in page.evaluate(SIDEWAYS)]

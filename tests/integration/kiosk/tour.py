@@ -88,15 +88,12 @@ def _settlement(hall: Hall) -> Iterator[str]:
 def _others(hall: Hall) -> Iterator[str]:
     """The first screen of every other function that the menu offers this card."""
     seen = {"settlement", "query", "read"}
-    while True:
-        keys = [key for key in hall.menu() if key not in seen]
-        if not keys:
-            return
-        seen.add(keys[0])
-        hall.press_item(keys[0])
-        hall.leave_menu()
-        yield f"function-{keys[0]}"
-        hall.back_to_menu()
+    for key in hall.menu():
+        if key not in seen:
+            hall.press_item(key)
+            hall.leave_menu()
+            yield f"function-{key}"
+            hall.back_to_menu()
 
 
 def _amount(hall: Hall) -> Iterator[str]:
