@@ -286,6 +286,8 @@ def test_a_settlement_is_tried_agreed_and_looked_up(bench: AgentBench) -> None:
         assert done["state"] == "ended"
         assert done["outcome"]["result"] == "done"
         number = done["outcome"]["receipt"]["number"]
+        said = {line["label"]["en"]: line["value"] for line in done["outcome"]["receipt"]["lines"]}
+        assert said["Total"] == {"zh": "¥ 250.20", "en": "¥ 250.20"}
         with pytest.raises(AgentProblem) as nothing:
             card.answer(agree=True)
         assert refused(nothing) == (409, "AGENT_NOTHING_ASKED")
