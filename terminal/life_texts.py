@@ -18,7 +18,7 @@ from backend_client.life_messages import (
     Standing,
 )
 from terminal.clock import local
-from terminal.receipt import yuan
+from terminal.receipt import money
 from terminal.screens import Row, Section
 from terminal.sections import STATES
 from terminal.text import Text, day, same, until
@@ -53,6 +53,7 @@ BANK_STATES: Mapping[BankFunctionState, Text] = {
     "open": Text("已开通", "open"),
     "lost": Text("已在银行挂失", "reported lost at the bank"),
 }
+HANDED_OVER = Text("领取方式", "You get it")
 BY_MAIL = Text("邮寄", "by mail")
 _NONE = Text("未选择", "none chosen")
 _YES, _NO = Text("已申领", "yes"), Text("未申领", "no")
@@ -87,15 +88,19 @@ def progress_section(progress: ApplicationProgress) -> Section:
         rows.append(Row(Text("应当完成于", "Due by"), until(progress.due_at)))
     rows += [Row(DEPARTMENTS[reason.department], same(reason.text)) for reason in progress.reasons]
     if progress.stage in ("verifying", "making", "ready"):
-        where = same(progress.pick_up) if progress.pick_up else BY_MAIL
-        rows.append(Row(Text("领取方式", "You get it"), where))
+        rows.append(Row(HANDED_OVER, place_of(progress)))
         rows.append(Row(Text("工本费", "Fee"), fee(progress.fee_fen)))
     return Section(CAUSES[progress.cause], tuple(rows))
 
 
+def place_of(progress: ApplicationProgress) -> Text:
+    """Where the holder gets the card, as the office names it."""
+    return same(progress.pick_up) if progress.pick_up else BY_MAIL
+
+
 def fee(fen: int) -> Text:
     """What it costs (Article 24)."""
-    return Text("免费", "nothing") if fen == 0 else same(f"¥ {yuan(fen)}")
+    return Text("免费", "nothing") if fen == 0 else money(fen)
 
 
 def outcome_text(result: LifeResult) -> Text:

@@ -20,13 +20,13 @@ def yuan(fen: int) -> str:
 
 
 def money(fen: int) -> Text:
-    """An amount in yuan, with its sign."""
+    """An amount in yuan, behind the sign of the currency."""
     return same(f"¥ {yuan(fen)}")
 
 
 @dataclass(frozen=True, slots=True)
 class ReceiptLine:
-    """One line: an amount in fen, or a text. `strong` lines are the ones that matter most."""
+    """One line: a label and what stands beside it. `strong` lines are the ones that matter most."""
 
     label: Text
     value: Text

@@ -108,11 +108,12 @@ def width(text: str) -> int:
 
 
 def _pair(label: str, value: str, columns: int) -> Iterable[str]:
-    """Label on the left, value on the right; on two lines where one does not hold both."""
+    """Label on the left, value on the right; below each other where one line does not hold both."""
     room = columns - width(label) - width(value)
     if room >= 1:
         return (label + " " * room + value,)
-    return (*_wrapped(label, columns), " " * max(0, columns - width(value)) + value)
+    below = (" " * (columns - width(line)) + line for line in _wrapped(value, columns))
+    return (*_wrapped(label, columns), *below)
 
 
 def _wrapped(text: str, columns: int) -> list[str]:

@@ -20,12 +20,20 @@ from terminal.errand import Desk, Errand
 from terminal.flow import Flow, agreement, choice, committing
 from terminal.functions.entry import admitted, holder_verified
 from terminal.functions.signing_in import signed_in
-from terminal.life_texts import BY_MAIL, CAUSES, STAGES, bank_text, fee
+from terminal.life_texts import (
+    BY_MAIL,
+    CAUSES,
+    HANDED_OVER,
+    STAGES,
+    bank_text,
+    fee,
+    place_of,
+)
 from terminal.outcome import Cancelled, Done, Refused, Stopped
 from terminal.policy import Function
 from terminal.receipt import Receipt, ReceiptLine
 from terminal.screens import Answer, Choose, Confirm, Option, Row, Screen, Section
-from terminal.text import Text, same, until
+from terminal.text import Text, until
 from terminal.visit import Visit
 
 WITH_CARD: tuple[Cause, ...] = (
@@ -134,7 +142,7 @@ def _what(request: CardApplication, catalogue: Catalogue | None) -> Section:
     if request.bank is not None:
         rows.append(Row(Text("服务银行", "Service bank"), bank_text(catalogue, request.bank)))
     rows += [
-        Row(Text("领取方式", "You get it"), _point_text(catalogue, request.pick_up)),
+        Row(HANDED_OVER, _point_text(catalogue, request.pick_up)),
         Row(Text("原卡", "The old card"), _OLD),
         Row(Text("工本费", "Fee"), fee(0)),
     ]
@@ -155,8 +163,7 @@ def _slip(desk: Desk, progress: ApplicationProgress) -> Receipt:
     ]
     if progress.due_at is not None:
         lines.append(ReceiptLine(Text("应当完成于", "Due by"), until(progress.due_at)))
-    where = same(progress.pick_up) if progress.pick_up else BY_MAIL
-    lines.append(ReceiptLine(Text("领取方式", "You get it"), where))
+    lines.append(ReceiptLine(HANDED_OVER, place_of(progress)))
     lines.append(ReceiptLine(Text("工本费", "Fee"), fee(progress.fee_fen)))
     at = local(progress.received_at)
     return Receipt(_SLIP, progress.application_id, at, desk.place, tuple(lines), (_KEEP,))

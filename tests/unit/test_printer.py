@@ -16,6 +16,7 @@ from terminal.devices.printer import ReceiptPrinter, open_printer, receipt_bytes
 from terminal.devices.printer_line import PrinterLine
 from terminal.errors import PaperJam, PaperOut, PrinterCoverOpen, PrinterError
 from terminal.functions.receipts import receipt_again
+from terminal.life_texts import CAUSES
 from terminal.receipt import Receipt, ReceiptLine
 from terminal.settings import PrinterSettings
 from terminal.store.journal import Kind, Operation, State
@@ -28,6 +29,7 @@ RECEIPT = Receipt(
     "示例市第一医院",
     (
         ReceiptLine(Text("险种", "Insurance"), Text("医疗保险", "Medical insurance")),
+        ReceiptLine(Text("事项", "For"), CAUSES["photo_at_seven"]),
         ReceiptLine.amount(Text("费用总额", "Total"), 25020),
         ReceiptLine.amount(Text("个人现金支付", "To be paid by you"), 123, strong=True),
     ),
@@ -80,6 +82,10 @@ def test_english_is_broken_between_words(
 ) -> None:
     printer.print(RECEIPT, "en")
     assert "Insurance      Medical insurance" in virtual.slip(0)
+    assert (
+        "For\n  Exchange: a photo from the age\n                            of 7\n"
+        in virtual.slip(0)
+    )
     assert "Please keep this receipt, it is\nthe only one there is today." in virtual.slip(0)
 
 
