@@ -96,7 +96,9 @@ class Broker:
                 address.host, address.port, keepalive=_KEEPALIVE, properties=_limits()
             )
         except (OSError, ValueError) as error:
-            raise BrokerUnreachable(type(error).__name__) from None
+            raise BrokerUnreachable(
+                f"no connection to the broker ({type(error).__name__})"
+            ) from None
         self._client.loop_start()
         if not self._connected.wait(address.connect_timeout):
             self.close()

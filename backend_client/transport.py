@@ -114,7 +114,7 @@ class HttpTransport:
         except never_sent as error:
             raise _unreachable(error) from None
         except (httpx2.HTTPError, httpx2.StreamError, OSError) as error:
-            raise NoReply(type(error).__name__) from None
+            raise NoReply(f"the exchange broke off ({type(error).__name__})") from None
 
     def interrupt(self) -> None:
         """End every exchange that is under way with `NoReply`; may be called on any thread."""
@@ -217,4 +217,4 @@ def _unreachable(error: Exception) -> Unreachable:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return Untrusted(cause.verify_message)
         cause = cause.__cause__ or cause.__context__
-    return Unreachable(type(error).__name__)
+    return Unreachable(f"no connection to the back office ({type(error).__name__})")

@@ -50,10 +50,14 @@ def flow(visit: Visit) -> Flow:
     return (yield from _confirmed(visit, chosen))
 
 
+def _name(benefit: Benefit) -> Text:
+    return Text(f"{benefit.period} {benefit.name_zh}", f"{benefit.period} {benefit.name_en}")
+
+
 def _section(benefit: Benefit) -> Section:
     at = benefit.confirmed_at
     return Section(
-        Text(f"{benefit.period} {benefit.name_zh}", f"{benefit.period} {benefit.name_en}"),
+        _name(benefit),
         (
             Row(_AMOUNT, money(benefit.amount_fen)),
             Row(Text("发放日期", "Paid on"), same(benefit.paid_on.isoformat())),
@@ -67,12 +71,7 @@ def _section(benefit: Benefit) -> Section:
 
 def _chosen(waiting: tuple[Benefit, ...]) -> Generator[Screen, Answer, Benefit]:
     options = tuple(
-        Option(
-            each.benefit_id,
-            Text(f"{each.period} {each.name_zh}", f"{each.period} {each.name_en}"),
-            money(each.amount_fen),
-        )
-        for each in waiting
+        Option(each.benefit_id, _name(each), money(each.amount_fen)) for each in waiting
     )
     key = yield from choice(Choose(_CHOOSE, options))
     return next(each for each in waiting if each.benefit_id == key)

@@ -33,7 +33,7 @@ from terminal.outcome import Cancelled, Done, Refused, Stopped
 from terminal.policy import Function
 from terminal.receipt import Receipt, ReceiptLine
 from terminal.screens import Answer, Choose, Confirm, Option, Row, Screen, Section
-from terminal.text import Text, until
+from terminal.text import Text, same, until
 from terminal.visit import Visit
 
 WITH_CARD: tuple[Cause, ...] = (
@@ -107,7 +107,7 @@ def _apply(desk: Desk, proof: Proof, causes: tuple[Cause, ...]) -> Flow:
         return Stopped(Cancelled())
     yield from committing("正在提交申请", "Sending your application")
     progress = desk.client.life.apply(request).progress
-    return Done(_ACCEPTED, _slip(desk, progress))
+    return Done(_ACCEPTED, _slip(desk, progress, catalogue))
 
 
 def _cause(causes: tuple[Cause, ...]) -> Generator[Screen, Answer, Cause]:
@@ -156,14 +156,26 @@ def _point_text(catalogue: Catalogue | None, point_id: str | None) -> Text:
     return BY_MAIL
 
 
-def _slip(desk: Desk, progress: ApplicationProgress) -> Receipt:
+def _handed_over(
+    progress: ApplicationProgress, catalogue: Catalogue | None
+) -> tuple[ReceiptLine, ...]:
+    """Where the card will be: as the office names it, and as the catalogue knows that point."""
+    for point in catalogue.points if catalogue else ():
+        if point.name_zh == progress.pick_up:
+            name = Text(point.name_zh, point.name_en)
+            address = ReceiptLine(Text("地址", "Address"), same(point.address))
+            return ReceiptLine(HANDED_OVER, name), address
+    return (ReceiptLine(HANDED_OVER, place_of(progress)),)
+
+
+def _slip(desk: Desk, progress: ApplicationProgress, catalogue: Catalogue | None) -> Receipt:
     lines = [
         ReceiptLine(Text("事项", "For"), CAUSES[progress.cause]),
         ReceiptLine(Text("进度", "Progress"), STAGES[progress.stage]),
     ]
     if progress.due_at is not None:
         lines.append(ReceiptLine(Text("应当完成于", "Due by"), until(progress.due_at)))
-    lines.append(ReceiptLine(HANDED_OVER, place_of(progress)))
+    lines += _handed_over(progress, catalogue)
     lines.append(ReceiptLine(Text("工本费", "Fee"), fee(progress.fee_fen)))
     at = local(progress.received_at)
     return Receipt(_SLIP, progress.application_id, at, desk.place, tuple(lines), (_KEEP,))

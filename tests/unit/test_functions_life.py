@@ -262,7 +262,10 @@ def test_a_lost_card_is_replaced_and_its_progress_told(holder: Holder, scene: Sc
     assert "失效" in said["原卡"]
     receipt = outcome.receipt
     assert receipt is not None
-    assert "免费" in {line.value.zh for line in receipt.lines}
+    on_paper = {line.label.en: line.value for line in receipt.lines}
+    assert on_paper["Fee"].zh == "免费"
+    assert on_paper["You get it"].en == "Sample community service centre"
+    assert on_paper["Address"].zh
     new = replacement(ADULT, issued=scene.clock.now().date())
     scene.office.made(receipt.number, card_ref(new))
     done(holder.errand("standing", holder.code(), ECARD_PIN))

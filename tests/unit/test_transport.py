@@ -78,6 +78,7 @@ def test_only_a_connection_that_never_was_proves_that_nothing_left(
         over(handler).send(Request("POST", "/v1/x"))
     assert type(caught.value) is expected
     assert "990100" not in str(caught.value)
+    assert str(caught.value).endswith(f" ({failure.__name__})"), "a sentence, then the class"
 
 
 @pytest.mark.parametrize("failure", [ConnectionResetError(), TimeoutError(), OSError("x")])
