@@ -9,7 +9,7 @@ from simulator.world.centre import Centre
 from simulator.world.holder import Holder
 from simulator.world.station import Station
 from simulator.world.violation import Violation
-from terminal.receipt import Receipt, yuan
+from terminal.receipt import Receipt, money
 from terminal.screens import Message, ReceiptScreen, Screen
 
 RECEIPTS = frozenset({"医疗费用结算单", "结算撤销凭条", "社会保险缴费凭条", "待遇领取确认凭条"})
@@ -65,9 +65,9 @@ class Listener:
         if booked is None or not booked.holds:
             state = booked.state if booked else "unknown"
             raise Violation("told", f"a receipt for {receipt.number}, which is {state} there")
-        values = {line.value.zh for line in receipt.lines}
+        values = {line.value for line in receipt.lines}
         wanted = () if booked.total_fen is None else (booked.total_fen, booked.cash_fen)
-        if any(f"¥ {yuan(fen)}" not in values for fen in wanted):
+        if any(money(fen) not in values for fen in wanted):
             raise Violation("told", f"the receipt of {receipt.number} has other amounts")
         self._tellings.receipts.append(key)
         self._tellings.paid[key] = booked.cash_fen
@@ -83,7 +83,7 @@ class Listener:
         if debit is not None:
             if debit not in on_card(self._holder)[1]:
                 raise Violation("told", f"a receipt for {receipt.number}, which no card has booked")
-            if all(line.value.zh != f"¥ {yuan(debit.fen)}" for line in receipt.lines):
+            if all(line.value != money(debit.fen) for line in receipt.lines):
                 raise Violation("told", f"the receipt of {receipt.number} has other amounts")
         self._tellings.slips.add((self._station.terminal_id, receipt.number))
 

@@ -14,6 +14,7 @@ from backend_client.life_messages import (
     Catalogue,
     Cause,
     Proof,
+    ServicePoint,
 )
 from terminal.clock import local
 from terminal.errand import Desk, Errand
@@ -120,17 +121,21 @@ def _pick_up(catalogue: Catalogue | None) -> Generator[Screen, Answer, str | Non
     """The id of the service point where the card is to be, None for by mail."""
     options = [Option(_MAIL, BY_MAIL)]
     for point in catalogue.points if catalogue else ():
-        detail = Text(point.address, point.address)
+        detail = same(point.address)
         if point.makes_cards:
             detail = Text(f"{detail.zh}；{_ON_THE_SPOT.zh}", f"{detail.en}; {_ON_THE_SPOT.en}")
-        options.append(Option(point.point_id, Text(point.name_zh, point.name_en), detail))
+        options.append(Option(point.point_id, _name(point), detail))
     chosen = yield from choice(Choose(_WHERE, tuple(options)))
     return None if chosen == _MAIL else chosen
 
 
+def _name(point: ServicePoint) -> Text:
+    return Text(point.name_zh, point.name_en)
+
+
 def _banks(catalogue: Catalogue) -> tuple[Option, ...]:
     return tuple(
-        Option(bank.code, Text(bank.name_zh, bank.name_en), Text(bank.phone, bank.phone))
+        Option(bank.code, Text(bank.name_zh, bank.name_en), same(bank.phone))
         for bank in catalogue.banks
     )
 
@@ -152,7 +157,7 @@ def _what(request: CardApplication, catalogue: Catalogue | None) -> Section:
 def _point_text(catalogue: Catalogue | None, point_id: str | None) -> Text:
     for point in catalogue.points if catalogue else ():
         if point.point_id == point_id:
-            return Text(point.name_zh, point.name_en)
+            return _name(point)
     return BY_MAIL
 
 
@@ -162,9 +167,8 @@ def _handed_over(
     """Where the card will be: as the office names it, and as the catalogue knows that point."""
     for point in catalogue.points if catalogue else ():
         if point.name_zh == progress.pick_up:
-            name = Text(point.name_zh, point.name_en)
             address = ReceiptLine(Text("地址", "Address"), same(point.address))
-            return ReceiptLine(HANDED_OVER, name), address
+            return ReceiptLine(HANDED_OVER, _name(point)), address
     return (ReceiptLine(HANDED_OVER, place_of(progress)),)
 
 

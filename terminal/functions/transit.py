@@ -16,7 +16,7 @@ from terminal.flow import Flow, tell, working
 from terminal.functions.entry import admitted, holder_verified
 from terminal.outcome import Done, Refused
 from terminal.policy import Function
-from terminal.receipt import money, yuan
+from terminal.receipt import money
 from terminal.screens import Details, Row, Section
 from terminal.text import Text, same
 from terminal.visit import Visit
@@ -113,4 +113,4 @@ def trip(journey: Journey) -> Row:
     label = Text(
         f"{when} {industry.zh} {kind.zh}".strip(), f"{when} {industry.en}, {kind.en}".strip()
     )
-    return Row(label, same(f"¥ {yuan(journey.fen)}"))
+    return Row(label, money(journey.fen))

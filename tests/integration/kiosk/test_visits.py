@@ -373,7 +373,8 @@ def test_an_amount_is_entered_on_the_screen_and_asked_for_again_when_it_is_none(
     for key in ("point", "5"):
         hall.press(f"type-{key}")
     hall.press("enter-amount")
-    hall.shows("12.50")
+    hall.goes_on()
+    expect(hall.page.locator(".note")).to_contain_text("12.50")
     for key in ("1", "2", "point", "5", "7", "erase"):
         hall.press(f"type-{key}")
     expect(hall.page.locator("#amount")).to_have_value("12.5")
